@@ -1,0 +1,55 @@
+"""What Python may assume about the chart: labels, components, port names, value paths, and where it lies.
+
+Belongs here: every constant that a template and a Python line must agree on. Never here: names of objects
+(the chart computes those; Python finds objects by label), or anything that talks to the outside.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+#: Marks every object of this chart, whatever `nameOverride` says.
+PART_OF_LABEL, PART_OF = "app.kubernetes.io/part-of", "dask-kubernetes-helm"
+INSTANCE_LABEL = "app.kubernetes.io/instance"
+COMPONENT_LABEL = "app.kubernetes.io/component"
+CHART_LABEL = "helm.sh/chart"
+GROUP_LABEL = "dask.org/worker-group"
+
+SCHEDULER, WORKER = "scheduler", "worker"
+DEFAULT_GROUP = "default"
+
+COMM_PORT, COMM_PORT_NAME = 8786, "tcp-comm"
+DASHBOARD_PORT, DASHBOARD_PORT_NAME = 8787, "http-dashboard"
+
+#: What the chart creates, as (API group, resource): what an installing user must be allowed to create.
+INSTALLED = (
+    ("apps", "deployments"),
+    ("", "services"),
+    ("", "serviceaccounts"),
+    ("", "configmaps"),
+)
+
+_HERE = Path(__file__).parent
+
+
+def selector(release: str, component: str | None = None, group: str | None = None) -> str:
+    """The label selector of a release's objects.
+
+    Examples
+    --------
+    >>> selector("demo", "worker")
+    'app.kubernetes.io/part-of=dask-kubernetes-helm,app.kubernetes.io/instance=demo,app.kubernetes.io/component=worker'
+    """
+    labels = {PART_OF_LABEL: PART_OF, INSTANCE_LABEL: release, COMPONENT_LABEL: component, GROUP_LABEL: group}
+    return ",".join(f"{key}={value}" for key, value in labels.items() if value)
+
+
+def data_path(kind: str) -> Path:
+    """Where `chart` or `values` lies: inside an installed wheel, or beside the package in a checkout."""
+    packed = _HERE / "_data" / kind
+    return packed if packed.is_dir() else _HERE.parent / kind
+
+
+def chart_path() -> Path:
+    """The chart that this version of the package belongs to."""
+    return data_path("chart")

@@ -1,0 +1,211 @@
+"""What can go wrong, in our words: the one tree of exceptions.
+
+Belongs here: a class per meaning that a caller may want to catch. Never here: imports, or text about one
+particular failure (that is said where it is raised). The tree::
+
+    HelmClusterError                     everything that this package raises on purpose
+      InvalidArgumentError               a value that can't be meant (also a ValueError)
+        InvalidNameError                 a release name that Kubernetes or Helm would refuse
+      InvalidTypeError                   an argument of the wrong type (also a TypeError)
+      ClusterClosedError                 a closed cluster was used
+      ValuesError                        the values can't be used (also a ValueError)
+        ValuesFileError                  missing, not YAML, not a mapping, undefined variable
+        UnknownEnvironmentError          no such file in values/
+        ValuesSchemaError                the chart's schema refuses a key or a value
+      HelmError                          helm refused
+        HelmNotFoundError                no helm binary
+        HelmVersionError                 a helm that can't be used
+        HelmTimeoutError                 helm did not end in time
+        ChartError                       no chart there, or it does not render
+        ReleaseNotFoundError
+        ReleaseExistsError
+      KubernetesError                    the API refused or can't be reached
+        KubeConfigError                  no usable way to authenticate
+        ApiUnreachableError
+        UnauthorizedError
+        ForbiddenError                   names the verb and the object
+        NamespaceNotFoundError
+        WorkloadNotFoundError            no object carries the chart's labels
+        WorkerGroupNotFoundError
+      StartError                         pods did not come up
+        ImagePullError
+        CrashLoopError
+        UnschedulableError
+        PodCreationError                 quota, Pod Security or a webhook refused the pod
+        StartTimeoutError                (also a TimeoutError)
+      SchedulerUnreachableError          pods are up, the port is not
+      PortInUseError                     the asked-for local port is taken (also an OSError)
+"""
+
+from __future__ import annotations
+
+
+class HelmClusterError(Exception):
+    """Base of everything that this package raises on purpose.
+
+    Parameters
+    ----------
+    message : str
+        What failed, as one sentence without its full stop.
+    cure : str, optional
+        What to do next.
+    release, namespace : str, optional
+        Which release it concerns; said in the text as well.
+
+    Examples
+    --------
+    >>> str(HelmClusterError("no scheduler", cure="Look at its pod.", release="demo", namespace="lab"))
+    'no scheduler (release demo, namespace lab). Look at its pod.'
+    """
+
+    def __init__(
+        self, message: str, *, cure: str = "", release: str | None = None, namespace: str | None = None
+    ) -> None:
+        self.message, self.cure, self.release, self.namespace = message, cure, release, namespace
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        named = {"release": self.release, "namespace": self.namespace}
+        where = ", ".join(f"{word} {name}" for word, name in named.items() if name)
+        text = f"{self.message} ({where})" if where else self.message
+        return f"{text}. {self.cure}" if self.cure else text
+
+    def concerning(self, release: str | None, namespace: str | None) -> HelmClusterError:
+        """This error, told which release it concerns, where it does not know yet."""
+        self.release = self.release or release
+        self.namespace = self.namespace or namespace
+        return self
+
+
+class InvalidArgumentError(HelmClusterError, ValueError):
+    """An argument that can't be meant."""
+
+
+class InvalidNameError(InvalidArgumentError):
+    """A release name that Kubernetes or Helm would refuse."""
+
+
+class InvalidTypeError(HelmClusterError, TypeError):
+    """An argument of the wrong type."""
+
+
+class ClusterClosedError(HelmClusterError):
+    """A closed cluster was used."""
+
+
+class ValuesError(HelmClusterError, ValueError):
+    """The values can't be used."""
+
+
+class ValuesFileError(ValuesError):
+    """A values file is missing, not YAML, not a mapping, or uses an undefined variable."""
+
+
+class UnknownEnvironmentError(ValuesError):
+    """No values file has the environment's name."""
+
+
+class ValuesSchemaError(ValuesError):
+    """The chart's schema refuses a key or a value."""
+
+
+class HelmError(HelmClusterError):
+    """Helm refused."""
+
+
+class HelmNotFoundError(HelmError):
+    """No helm binary was found."""
+
+
+class HelmVersionError(HelmError):
+    """The helm binary can't be used: too old, or not a release build."""
+
+
+class HelmTimeoutError(HelmError):
+    """Helm did not end within its deadline."""
+
+
+class ChartError(HelmError):
+    """There is no chart there, or it does not render."""
+
+
+class ReleaseNotFoundError(HelmError):
+    """There is no such release of this chart."""
+
+
+class ReleaseExistsError(HelmError):
+    """A release of this name exists already."""
+
+
+class KubernetesError(HelmClusterError):
+    """The Kubernetes API refused or can't be reached.
+
+    Parameters
+    ----------
+    status : int, optional
+        The HTTP status that the API server answered.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, cure: str = "") -> None:
+        super().__init__(message, cure=cure)
+        self.status = status
+
+
+class KubeConfigError(KubernetesError):
+    """There is no usable way to authenticate with a cluster."""
+
+
+class ApiUnreachableError(KubernetesError):
+    """No API server answers at the address."""
+
+
+class UnauthorizedError(KubernetesError):
+    """The API server does not accept the credentials."""
+
+
+class ForbiddenError(KubernetesError):
+    """The credentials lack a permission."""
+
+
+class NamespaceNotFoundError(KubernetesError):
+    """The namespace does not exist."""
+
+
+class WorkloadNotFoundError(KubernetesError):
+    """No object carries the chart's labels."""
+
+
+class WorkerGroupNotFoundError(KubernetesError):
+    """The release has no such worker group."""
+
+
+class StartError(HelmClusterError):
+    """Pods did not come up."""
+
+
+class ImagePullError(StartError):
+    """A container image can't be pulled."""
+
+
+class CrashLoopError(StartError):
+    """A container ends as soon as it starts."""
+
+
+class UnschedulableError(StartError):
+    """No node takes the pod."""
+
+
+class PodCreationError(StartError):
+    """Kubernetes refused to create the pod: a quota, Pod Security or a webhook."""
+
+
+class StartTimeoutError(StartError, TimeoutError):
+    """What was waited for did not happen in time."""
+
+
+class SchedulerUnreachableError(HelmClusterError):
+    """The scheduler's pod is up, but its port does not answer."""
+
+
+class PortInUseError(HelmClusterError, OSError):
+    """The local port that was asked for is taken."""

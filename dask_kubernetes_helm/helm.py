@@ -1,0 +1,333 @@
+"""The door to Helm: every call of the helm binary, with a deadline, errors translated.
+
+Belongs here: one method per thing that we ask of helm, one values mapping in. Never here: knowing Dask or pods.
+
+pyhelm3 builds the commands; how they run is ours, because its own runner can't be cancelled or timed out: it ends the
+shell and leaves helm behind. Values travel by standard input and credentials by environment, so that no secret is in
+an argument list.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import re
+import shutil
+import signal
+import tarfile
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyhelm3
+from pyhelm3.command import Command as PyhelmCommand
+
+from dask_kubernetes_helm.auth import Credentials
+from dask_kubernetes_helm.errors import (
+    ApiUnreachableError,
+    ChartError,
+    HelmClusterError,
+    HelmError,
+    HelmNotFoundError,
+    HelmTimeoutError,
+    HelmVersionError,
+    NamespaceNotFoundError,
+    ReleaseExistsError,
+    ReleaseNotFoundError,
+    ValuesError,
+    ValuesSchemaError,
+)
+from dask_kubernetes_helm.kube import forbidden
+
+logger = logging.getLogger(__name__)
+
+#: The first that labels a release's record (`helm install --labels`), which is how we know our own.
+MINIMUM = (3, 13)
+HOW_TO_GET_HELM = (
+    "Install Helm 4 (macOS: brew install helm; Windows: winget install Helm.Helm; conda: conda install -c conda-forge "
+    "kubernetes-helm; else https://helm.sh/docs/intro/install), or name it in the configuration "
+    "(kubernetes.helm.executable). Attaching with HelmCluster.from_name needs no helm"
+)
+_CHART_CURE = "Name a folder, a packed .tgz, a repository's 'repo/chart' or 'oci://...', or leave `chart` out for the packaged one."
+_REMOTE = re.compile(r"\w[\w+.-]*://\S+|[\w-]+/[\w-]+")
+#: Seconds between asking helm to stop and making it.
+_GRACE = 5
+
+
+class _Command(PyhelmCommand):  # type: ignore[misc] # pyhelm3 is untyped
+    """pyhelm3's commands, run in a session of their own so that nothing outlives a deadline or a cancellation."""
+
+    def __init__(
+        self,
+        executable: str,
+        environment: Mapping[str, str],
+        deadline: float,
+        unpack_directory: str | None = None,
+    ) -> None:
+        super().__init__(executable=executable, default_timeout=f"{deadline:.0f}s", unpack_directory=unpack_directory)
+        self._environment, self._deadline = environment, deadline
+
+    async def run(self, command: list[Any], input: bytes | None = None) -> bytes:  # noqa: A002 - pyhelm3's name
+        arguments = [str(part) for part in command]
+        logger.debug("helm %s", " ".join(arguments))
+        process = await asyncio.create_subprocess_exec(
+            self._executable,
+            *arguments,
+            stdin=asyncio.subprocess.PIPE if input is not None else asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, **self._environment},
+            start_new_session=True,
+        )
+        try:
+            stdout, stderr = await asyncio.wait_for(process.communicate(input), self._deadline)
+        except asyncio.TimeoutError as error:
+            raise HelmTimeoutError(
+                f"helm {arguments[0]} did not end within {self._deadline:.0f} s",
+                cure="Check that the API server answers; kubernetes.helm.timeout allows more.",
+            ) from error
+        finally:
+            await _end(process)
+        if process.returncode:
+            raise pyhelm3.Error(process.returncode, stdout, stderr)
+        return stdout
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Leave no process, whichever way the waiting ended; a cancellation must not interrupt it."""
+    if process.returncode is not None:
+        return
+
+    async def end() -> None:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(process.wait(), _GRACE)
+                return
+
+    await asyncio.shield(asyncio.ensure_future(end()))
+
+
+class Helm:
+    """A helm binary, in one namespace of one cluster.
+
+    Parameters
+    ----------
+    executable : str
+        Path of the binary.
+    credentials : Credentials
+        What to authenticate with.
+    namespace : str
+        Where the releases are.
+    timeout : float
+        Seconds that one call may take.
+    """
+
+    def __init__(self, executable: str, credentials: Credentials, namespace: str, timeout: float) -> None:
+        self.executable, self._credentials, self.namespace, self._timeout = (
+            executable,
+            credentials,
+            namespace,
+            timeout,
+        )
+        self.version: tuple[int, ...] = ()
+
+    @classmethod
+    async def find(cls, credentials: Credentials, namespace: str, executable: str | None, timeout: float) -> Helm:
+        """The helm to use, once its version is known to do.
+
+        Raises
+        ------
+        HelmNotFoundError, HelmVersionError
+        """
+        name = executable or "helm"
+        path = shutil.which(Path(name).expanduser())
+        if path is None:
+            raise HelmNotFoundError(f"No helm binary: {name!r} is not on PATH or not executable", cure=HOW_TO_GET_HELM)
+        helm = cls(path, credentials, namespace, timeout)
+        helm.version = await helm._read_version()
+        return helm
+
+    async def _read_version(self) -> tuple[int, ...]:
+        try:
+            printed = await _Command(self.executable, {}, min(self._timeout, 20)).run(
+                ["version", "--template", "{{.Version}}"]
+            )
+        except (OSError, pyhelm3.Error) as error:
+            raise HelmNotFoundError(
+                f"{self.executable} is not a helm that runs: {error}", cure=HOW_TO_GET_HELM
+            ) from error
+        text = printed.decode(errors="replace").strip()
+        match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", text)
+        if not match:
+            raise HelmVersionError(
+                f"{self.executable} calls itself version {text!r}, which is not a released version's form (v4.1.4)",
+                cure=f"It is a build without its version stamped in. {HOW_TO_GET_HELM}",
+            )
+        version = tuple(int(part) for part in match.groups())
+        if version[:2] < MINIMUM:
+            raise HelmVersionError(
+                f"{self.executable} is version {text}, {MINIMUM[0]}.{MINIMUM[1]} or later is needed",
+                cure=HOW_TO_GET_HELM,
+            )
+        return version
+
+    async def install(self, release: str, chart: Path, values: Mapping[str, Any], labels: Mapping[str, str]) -> None:
+        """Install a release; refuses when one of that name exists.
+
+        pyhelm3 has only `upgrade --install`, by which a second user's cluster would become the first one's revision 2.
+        """
+        pairs = ",".join(f"{key}={value}" for key, value in labels.items())
+        command = [
+            "install",
+            release,
+            chart,
+            "--namespace",
+            self.namespace,
+            "--labels",
+            pairs,
+            "--values",
+            "-",
+        ]
+        with self._command(release) as helm:
+            await helm.run([*command, "--timeout", f"{self._timeout:.0f}s"], json.dumps(values).encode())
+
+    async def upgrade(self, release: str, chart: Path, values: Mapping[str, Any]) -> None:
+        """Upgrade a release to exactly these values."""
+        with self._command(release) as helm:
+            await helm.install_or_upgrade(
+                release,
+                chart,
+                dict(values),
+                create_namespace=False,
+                namespace=self.namespace,
+                reset_values=True,
+            )
+
+    async def uninstall(self, release: str) -> None:
+        """Remove a release; nothing to do where there is none."""
+        with contextlib.suppress(ReleaseNotFoundError), self._command(release) as helm:
+            await helm.uninstall(release, namespace=self.namespace)
+
+    async def values(self, release: str) -> dict[str, Any]:
+        """What was given to the release, without the chart's defaults."""
+        with self._command(release) as helm:
+            printed = await helm.run(["get", "values", release, "--namespace", self.namespace, "--output", "json"])
+        return dict(json.loads(printed) or {})
+
+    @contextlib.asynccontextmanager
+    async def unpacked(self, chart: str) -> AsyncIterator[Path]:
+        """A chart's folder: its own, or a temporary one for a .tgz, a repository's chart or an OCI reference.
+
+        Raises
+        ------
+        ChartError
+        """
+        path = Path(chart).expanduser()
+        if path.is_dir():
+            yield path
+            return
+        if not path.is_file() and not _REMOTE.fullmatch(chart):
+            raise ChartError(f"There is no chart at {path.resolve()}", cure=_CHART_CURE)
+        with tempfile.TemporaryDirectory(prefix="dask-helm-") as folder:
+            if path.is_file():
+                await asyncio.to_thread(_unpack, path, folder)
+            else:
+                with self._command(None, unpack_directory=folder) as helm:
+                    await helm.pull(chart)
+            found = next(Path(folder).rglob("Chart.yaml"), None)
+            if found is None:
+                raise ChartError(f"{chart} holds no chart", cure=_CHART_CURE)
+            yield found.parent
+
+    @contextlib.contextmanager
+    def _command(self, release: str | None, unpack_directory: str | None = None) -> Iterator[_Command]:
+        with self._credentials.helm_environment() as environment:
+            try:
+                yield _Command(self.executable, environment, self._timeout, unpack_directory)
+            except pyhelm3.Error as error:
+                raise translate(error, self.namespace).concerning(release, self.namespace) from error
+            except HelmClusterError as error:
+                raise error.concerning(release, self.namespace) from error.__cause__
+
+
+def _unpack(archive: Path, folder: str) -> None:
+    try:
+        with tarfile.open(archive) as file:
+            file.extractall(folder, filter="data")
+    except (tarfile.TarError, OSError) as error:
+        raise ChartError(f"{archive} is not a packed chart: {error}", cure=_CHART_CURE) from error
+
+
+def translate(error: pyhelm3.Error, namespace: str) -> HelmClusterError:
+    """Our error for one of helm's, told by what helm printed.
+
+    pyhelm3's own classes say little: most failures of today's helm arrive as its bare `Error`.
+    """
+    said = _said(error.stderr)
+    for pattern, make in _MEANINGS:
+        match = re.search(pattern, said, re.DOTALL)
+        if match:
+            return make(match, said, namespace)
+    kind = ChartError if isinstance(error, pyhelm3.ChartNotFoundError | pyhelm3.FailedToRenderChartError) else HelmError
+    return kind(f"helm failed: {said[-1000:]}")
+
+
+def _said(stderr: bytes) -> str:
+    """What helm printed, without its log lines and its prefix."""
+    lines = stderr.decode(errors="replace").strip().splitlines()
+    kept = [line for line in lines if not re.match(r"(level=|WARNING:|W\d{4} |I\d{4} )", line)]
+    return re.sub(r"^Error: (INSTALLATION FAILED: |UPGRADE FAILED: )?", "", "\n".join(kept))
+
+
+_Meaning = Callable[["re.Match[str]", str, str], HelmClusterError]
+_MEANINGS: list[tuple[str, _Meaning]] = [
+    (
+        r"cannot re-use a name that is still in use|release: already exists",
+        lambda match, said, namespace: ReleaseExistsError(
+            "A release of this name exists already",
+            cure="Attach to it with HelmCluster.from_name, choose another name, or remove it with helm uninstall.",
+        ),
+    ),
+    (
+        r"release: not found",
+        lambda match, said, namespace: ReleaseNotFoundError("There is no such release", cure="See helm list."),
+    ),
+    (
+        r"namespaces \"([^\"]+)\" not found",
+        lambda match, said, namespace: NamespaceNotFoundError(
+            f"There is no namespace {match[1]!r}", cure=f"Create it: kubectl create namespace {match[1]}."
+        ),
+    ),
+    (r"is forbidden: User|cannot \w+ resource", lambda match, said, namespace: forbidden(said, namespace)),
+    (
+        r"cluster unreachable|connection refused|no such host|i/o timeout",
+        lambda match, said, namespace: ApiUnreachableError(
+            f"helm reaches no Kubernetes API: {said}", cure="Check the kubeconfig's context."
+        ),
+    ),
+    (
+        r"values don't meet the specifications of the schema",
+        lambda match, said, namespace: ValuesSchemaError(said, cure="Correct the values."),
+    ),
+    (
+        r"execution error at \(([^)]*)\): (.*)",
+        lambda match, said, namespace: ValuesError(f"The chart refuses these values: {match[2].strip()}"),
+    ),
+    (
+        r"another operation \(install/upgrade/rollback\) is in progress",
+        lambda match, said, namespace: HelmError(
+            "Another helm is at work on this release, or one was killed half-way",
+            cure="Wait for it, or remove the release with helm uninstall.",
+        ),
+    ),
+    (
+        r"repo \S+ not found|failed to (download|do request)|not a valid chart|Chart.yaml file is missing|no Chart.yaml",
+        lambda match, said, namespace: ChartError(f"The chart can't be had: {said}", cure=_CHART_CURE),
+    ),
+]

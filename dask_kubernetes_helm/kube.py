@@ -1,0 +1,272 @@
+"""The door to the Kubernetes API: every request that this package makes, errors translated.
+
+Belongs here: one method per thing that we ask of the API, on plain JSON objects. Never here: deciding (what a
+pod's state means is diagnosis.py's), or knowing Dask. The `kubernetes` library gives configuration,
+authentication and TLS; its generated models are left out: parsing hundreds of pods into them costs more than the
+requests, and they differ between its major versions.
+
+Source: https://kubernetes.io/docs/reference/using-api/api-concepts/.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+import aiohttp
+from kubernetes.aio.client.rest import RESTClientObject
+
+from dask_kubernetes_helm.auth import ClusterAuth, Credentials
+from dask_kubernetes_helm.errors import (
+    ApiUnreachableError,
+    ForbiddenError,
+    KubernetesError,
+    NamespaceNotFoundError,
+    UnauthorizedError,
+    WorkloadNotFoundError,
+)
+from dask_kubernetes_helm.portstream import PortStream
+
+Object = dict[str, Any]
+
+#: How the API server's audit log knows us.
+USER_AGENT = "dask-kubernetes-helm"
+#: Seconds that one request may take; watches and streams have none.
+REQUEST_TIMEOUT = 30
+_FORBIDDEN = re.compile(r'cannot (?P<verb>\w+) resource "(?P<resource>[\w./-]+)"')
+_PATHS = {
+    "pods": "/api/v1/namespaces/{namespace}/pods",
+    "services": "/api/v1/namespaces/{namespace}/services",
+    "events": "/api/v1/namespaces/{namespace}/events",
+    "secrets": "/api/v1/namespaces/{namespace}/secrets",
+    "deployments": "/apis/apps/v1/namespaces/{namespace}/deployments",
+    "replicasets": "/apis/apps/v1/namespaces/{namespace}/replicasets",
+}
+
+
+class Kube:
+    """One namespace of one cluster, as the credentials allow.
+
+    Parameters
+    ----------
+    credentials : Credentials
+        What to authenticate with.
+    namespace : str
+        Where all objects are.
+    reload : callable, optional
+        Reads the credentials anew; called once when the server no longer accepts them.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        namespace: str,
+        reload: Callable[[], Awaitable[Credentials]] | None = None,
+    ) -> None:
+        self.credentials, self.namespace, self._reload = credentials, namespace, reload
+        self._session = _session(credentials)
+
+    @classmethod
+    async def connect(cls, auth: Any = None, namespace: str | None = None) -> Kube:
+        """Read credentials and settle the namespace; makes no request yet."""
+        credentials = await ClusterAuth.load_first(auth)
+        return cls(
+            credentials,
+            namespace or credentials.namespace or "default",
+            reload=lambda: ClusterAuth.load_first(auth),
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    # Requests -------------------------------------------------------------------------------------------
+
+    async def _open(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        *,
+        stream: bool = False,
+    ) -> aiohttp.ClientResponse:
+        """Send a request; read credentials anew and try once more where the server no longer accepts them."""
+        for attempt in (1, 2):
+            response = await self._send(method, path, query, body, stream=stream)
+            if response.status < 400:  # noqa: PLR2004 - HTTP's own border
+                return response
+            text = await response.text()
+            if response.status == 401 and attempt == 1 and self._reload:  # noqa: PLR2004
+                await self._renew(await self._reload())
+                continue
+            break
+        raise self._translate(response.status, text, method, path)
+
+    async def _send(
+        self, method: str, path: str, query: Mapping[str, Any] | None, body: Any, *, stream: bool
+    ) -> aiohttp.ClientResponse:
+        headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
+        if method == "PATCH":
+            headers["Content-Type"] = "application/merge-patch+json"
+        try:
+            return await self._session.request(
+                method,
+                self.credentials.server + path,
+                params={key: str(value) for key, value in (query or {}).items() if value is not None},
+                json=body,
+                headers={**headers, **await self._authorization()},
+                proxy=self.credentials.configuration.proxy,
+                timeout=aiohttp.ClientTimeout(total=None if stream else REQUEST_TIMEOUT, sock_connect=10),
+            )
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+            raise self._unreachable(error) from error
+
+    async def _authorization(self) -> dict[str, str]:
+        settings = await self.credentials.configuration.auth_settings()
+        return {setting["key"]: setting["value"] for setting in settings.values() if setting["in"] == "header"}
+
+    async def _renew(self, credentials: Credentials) -> None:
+        old, self.credentials = self._session, credentials
+        self._session = _session(credentials)
+        await old.close()
+
+    def _unreachable(self, error: BaseException) -> ApiUnreachableError:
+        reason = "no answer in time" if isinstance(error, asyncio.TimeoutError) else str(error)
+        return ApiUnreachableError(
+            f"No Kubernetes API answers at {self.credentials.server} ({self.credentials.origin}): {reason}",
+            cure="Check that the cluster is up and that the kubeconfig's context is the one you mean.",
+        )
+
+    def _translate(self, status: int, text: str, method: str, path: str) -> KubernetesError:
+        try:
+            reply = json.loads(text)
+            message = str(reply.get("message", text))
+        except (ValueError, AttributeError):
+            message = text
+        message = message.strip()[:500]
+        if status == 401:  # noqa: PLR2004
+            return UnauthorizedError(
+                f"{self.credentials.server} does not accept the credentials of {self.credentials.origin}",
+                status=status,
+                cure="Log in again, or choose another context.",
+            )
+        if status == 403:  # noqa: PLR2004
+            return forbidden(message, self.namespace)
+        if status == 404 and f'namespaces "{self.namespace}" not found' in message:  # noqa: PLR2004
+            return self.no_namespace()
+        if status == 404:  # noqa: PLR2004
+            return WorkloadNotFoundError(message, status=status, cure="Was it removed by somebody else?")
+        return KubernetesError(f"{method} {path} failed with {status}: {message}", status=status)
+
+    def no_namespace(self) -> NamespaceNotFoundError:
+        """The error that says that the namespace does not exist."""
+        return NamespaceNotFoundError(
+            f"There is no namespace {self.namespace!r} at {self.credentials.server}",
+            status=404,
+            cure=f"Create it (kubectl create namespace {self.namespace}) or name another.",
+        )
+
+    async def _json(self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Any = None) -> Object:
+        response = await self._open(method, path, query, body)
+        async with response:
+            return dict(await response.json())
+
+    def _path(self, resource: str, *parts: str) -> str:
+        return "/".join([_PATHS[resource].format(namespace=self.namespace), *parts])
+
+    # Objects --------------------------------------------------------------------------------------------
+
+    async def list(self, resource: str, selector: str = "", **query: Any) -> tuple[list[Object], str]:
+        """Objects that carry the labels, and the version to watch from."""
+        reply = await self._json("GET", self._path(resource), {"labelSelector": selector or None, **query})
+        return list(reply["items"]), str(reply["metadata"].get("resourceVersion", ""))
+
+    async def watch(self, resource: str, selector: str = "", **query: Any) -> AsyncIterator[tuple[str, Object]]:
+        """Changes of objects, as (ADDED | MODIFIED | DELETED, object), until the server ends the stream."""
+        query = {"labelSelector": selector or None, "watch": "true", **query}
+        response = await self._open("GET", self._path(resource), query, stream=True)
+        async with response:
+            try:
+                async for line in response.content:
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        raise KubernetesError(str(event["object"].get("message")), status=event["object"].get("code"))
+                    yield event["type"], event["object"]
+            except (aiohttp.ClientError, OSError) as error:
+                raise self._unreachable(error) from error
+
+    async def namespace_exists(self) -> bool:
+        """Whether the namespace exists; taken for granted where asking is forbidden."""
+        try:
+            await self._json("GET", f"/api/v1/namespaces/{self.namespace}")
+        except ForbiddenError:
+            return True
+        except (NamespaceNotFoundError, WorkloadNotFoundError):
+            return False
+        return True
+
+    async def allowed(self) -> tuple[list[Object], bool]:
+        """What the credentials may do in the namespace: rules, and whether the list is complete.
+
+        Source: https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-rules-review-v1/
+        """
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectRulesReview",
+            "spec": {"namespace": self.namespace},
+        }
+        reply = await self._json("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", body=body)
+        status = reply.get("status", {})
+        return list(status.get("resourceRules") or []), not status.get("incomplete", False)
+
+    async def scale(self, deployment: str, replicas: int) -> None:
+        """Set a Deployment's number of replicas, in one request."""
+        await self._json("PATCH", self._path("deployments", deployment, "scale"), body={"spec": {"replicas": replicas}})
+
+    async def log(self, pod: str, container: str, *, previous: bool = False, tail: int | None = None) -> str:
+        """A container's log."""
+        query = {"container": container, "previous": str(previous).lower(), "tailLines": tail}
+        response = await self._open("GET", self._path("pods", pod, "log"), query)
+        async with response:
+            return await response.text(errors="replace")
+
+    async def dial(self, pod: str, port: int) -> PortStream:
+        """Open a stream to a port of a pod.
+
+        Source: https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.34/ (connect portforward).
+        """
+        try:
+            return PortStream(
+                await self._session.ws_connect(
+                    self.credentials.server + self._path("pods", pod, "portforward") + f"?ports={port}",
+                    protocols=("v4.channel.k8s.io",),
+                    headers={"User-Agent": USER_AGENT, **await self._authorization()},
+                    proxy=self.credentials.configuration.proxy,
+                    max_msg_size=0,
+                )
+            )
+        except aiohttp.WSServerHandshakeError as error:
+            raise self._translate(error.status, error.message, "GET", f"pods/{pod}/portforward") from error
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+            raise self._unreachable(error) from error
+
+
+def forbidden(message: str, namespace: str) -> ForbiddenError:
+    """The error that names the verb and the object, from the API server's own sentence."""
+    match = _FORBIDDEN.search(message)
+    what = f"{match['verb']} {match['resource']}" if match else message
+    return ForbiddenError(
+        f"These credentials may not {what} in namespace {namespace}",
+        status=403,
+        cure="Ask for a Role with that permission (docs/permissions.md has one to apply).",
+    )
+
+
+def _session(credentials: Credentials) -> aiohttp.ClientSession:
+    """The library's own HTTP session, with its TLS settings; from version 37 on it is made on first use."""
+    rest = RESTClientObject(credentials.configuration)
+    return rest.pool_manager or rest._create_pool_manager()  # noqa: SLF001 - what its own WsApiClient does

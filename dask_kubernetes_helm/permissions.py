@@ -1,0 +1,79 @@
+"""Which permissions an act needs, and which of them are missing.
+
+Belongs here: comparing needs with the rules that Kubernetes lists, on plain data. Never here: asking for the rules.
+
+Source: https://kubernetes.io/docs/reference/access-authn-authz/rbac/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from dask_kubernetes_helm import contract
+
+
+@dataclass(frozen=True)
+class Permission:
+    """One verb on one kind of object."""
+
+    verb: str
+    group: str
+    resource: str
+
+    def __str__(self) -> str:
+        """As people say it: the resource with its API group."""
+        return f"{self.verb} {self.resource}{'.' + self.group if self.group else ''}"
+
+
+def _all(verbs: str, group: str, resource: str) -> list[Permission]:
+    return [Permission(verb, group, resource) for verb in verbs.split()]
+
+
+#: To reach, watch and scale a release that is there.
+ATTACH = [
+    *_all("list watch", "", "pods"),
+    *_all("list", "", "services"),
+    *_all("list watch", "apps", "deployments"),
+    *_all("patch", "apps", "deployments/scale"),
+]
+#: From outside the cluster the scheduler is reached through the API server.
+FORWARD = _all("get", "", "pods/portforward")
+#: To install and remove a release: what the chart creates, and where Helm keeps its records.
+INSTALL = [
+    permission
+    for group, resource in [*contract.INSTALLED, ("", "secrets")]
+    for permission in _all("create get list delete", group, resource)
+]
+
+
+def missing(rules: Iterable[dict[str, Any]], needed: Iterable[Permission]) -> list[Permission]:
+    """The needed permissions that no rule grants.
+
+    Parameters
+    ----------
+    rules : iterable of dict
+        `resourceRules` of a SelfSubjectRulesReview.
+    needed : iterable of Permission
+        What an act needs.
+
+    Examples
+    --------
+    >>> [str(item) for item in missing([], [Permission("list", "", "pods")])]
+    ['list pods']
+    """
+    rules = list(rules)
+    return [permission for permission in needed if not any(_grants(rule, permission) for rule in rules)]
+
+
+def _grants(rule: dict[str, Any], permission: Permission) -> bool:
+    if rule.get("resourceNames"):
+        return False
+    parts = permission.resource.split("/")
+    resources = {permission.resource, "*", *([f"*/{parts[1]}"] if parts[1:] else [])}
+    return (
+        not {permission.verb, "*"}.isdisjoint(rule.get("verbs", ()))
+        and not {permission.group, "*"}.isdisjoint(rule.get("apiGroups", ()))
+        and not resources.isdisjoint(rule.get("resources", ()))
+    )

@@ -1,0 +1,63 @@
+"""A stream to a port of a pod; the framing half of the door to the Kubernetes API.
+
+Belongs here: the websocket protocol of `portforward`. Never here: who listens locally (tunnel.py), or which pod.
+
+Each message begins with a channel byte: 0 carries data, 1 errors of the kubelet. The first message on each channel
+is the port's number. The protocol can't close one direction alone, so the end of either side ends the stream.
+
+Source: https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/cri/streaming/portforward/websocket.go
+"""
+
+from __future__ import annotations
+
+import aiohttp
+
+from dask_kubernetes_helm.errors import KubernetesError
+
+_DATA, _ERROR = 0, 1
+#: Bytes that one message carries; the kubelet's side copies through buffers of 32 KiB.
+_CHUNK = 1 << 16
+
+
+class PortStream:
+    """Bytes to and from one port of a pod.
+
+    Parameters
+    ----------
+    websocket : aiohttp.ClientWebSocketResponse
+        An open connection of the `portforward` subresource for one port.
+    """
+
+    def __init__(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
+        self._websocket = websocket
+        self._greeted: set[int] = set()
+
+    async def read(self) -> bytes:
+        """The next bytes; empty at the end.
+
+        Raises
+        ------
+        KubernetesError
+            The kubelet could not reach the port.
+        """
+        async for message in self._websocket:
+            if message.type is not aiohttp.WSMsgType.BINARY:
+                break
+            channel, payload = message.data[0], message.data[1:]
+            if channel not in self._greeted:  # the port's number
+                self._greeted.add(channel)
+                continue
+            if channel == _ERROR and payload:
+                raise KubernetesError(f"The port of the pod does not answer: {payload.decode(errors='replace')}")
+            if payload:
+                return bytes(payload)
+        return b""
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes; waits while the connection is congested."""
+        for start in range(0, len(data), _CHUNK):
+            await self._websocket.send_bytes(b"\0" + data[start : start + _CHUNK])
+
+    async def close(self) -> None:
+        """Close the stream; harmless when it is closed already."""
+        await self._websocket.close()

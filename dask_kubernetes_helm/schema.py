@@ -1,0 +1,104 @@
+"""Judging values by the chart's own schema, before anything is created.
+
+Belongs here: turning a schema violation into a sentence that names the file, the key and the nearest valid key.
+Never here: rules of our own (the chart's values.schema.json has them), or merging (values.py does).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from dask_kubernetes_helm.errors import ChartError, ValuesSchemaError
+from dask_kubernetes_helm.text import did_you_mean
+from dask_kubernetes_helm.values import Layer, merge, read
+
+
+def check(layers: Iterable[Layer], chart: Path) -> dict[str, Any]:
+    """Merge the layers and judge the result as Helm will.
+
+    Parameters
+    ----------
+    layers : iterable of Layer
+        In the order in which they apply.
+    chart : path
+        Folder of an unpacked chart.
+
+    Returns
+    -------
+    dict
+        What the caller's layers say, merged; the chart's defaults are left to the chart.
+
+    Raises
+    ------
+    ValuesSchemaError
+        Names the source, the key, what is wrong with it and the nearest valid key.
+    ChartError
+        The folder holds no chart.
+    """
+    layers = list(layers)
+    if not (chart / "Chart.yaml").is_file():
+        raise ChartError(
+            f"There is no chart at {chart}: it holds no Chart.yaml",
+            cure="Name the folder of an unpacked chart, a packed .tgz, 'oci://...', or leave `chart` out.",
+        )
+    merged = merge(*(layer.mapping for layer in layers))
+    schema_path = chart / "values.schema.json"
+    if not schema_path.is_file():
+        return merged
+    schema = json.loads(schema_path.read_text(encoding="utf-8"))
+    effective = _coalesce(read(chart / "values.yaml").mapping, merged)
+    validator = jsonschema.Draft7Validator(schema)
+    error = jsonschema.exceptions.best_match(validator.iter_errors(effective))
+    if error is not None:
+        raise _explain(error, layers)
+    return merged
+
+
+def _coalesce(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Defaults under values, with null deleting a default, as Helm does before it validates."""
+    result = dict(defaults)
+    for key, value in values.items():
+        old = result.get(key)
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, Mapping):
+            result[key] = _coalesce(old if isinstance(old, Mapping) else {}, value)
+        else:
+            result[key] = value
+    return result
+
+
+def _explain(error: jsonschema.ValidationError, layers: list[Layer]) -> ValuesSchemaError:
+    path = [str(part) for part in error.absolute_path]
+    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+        known = list(error.schema.get("properties", {}))
+        unknown = next(str(key) for key in error.instance if key not in known)
+        return ValuesSchemaError(
+            f"{_source([*path, unknown], layers)}: there is no key {'.'.join([*path, unknown])!r}"
+            f"{did_you_mean(unknown, known)}",
+            cure=f"Keys of {'.'.join(path) or 'the chart'} are: {', '.join(sorted(known))}.",
+        )
+    key = ".".join(path) or "the values"
+    description = str(error.schema.get("description", "")) if isinstance(error.schema, Mapping) else ""
+    return ValuesSchemaError(f"{_source(path, layers)}: {key} is not valid: {error.message}", cure=description)
+
+
+def _source(path: list[str], layers: list[Layer]) -> str:
+    """The last layer that says something about the path."""
+    for layer in reversed(layers):
+        node: Any = layer.mapping
+        for part in path:
+            if isinstance(node, list) and part.isdigit() and int(part) < len(node):
+                node = node[int(part)]
+            elif isinstance(node, Mapping) and part in node:
+                node = node[part]
+            else:
+                break
+        else:
+            return layer.source
+    return "The chart's own values"

@@ -1,0 +1,53 @@
+"""Counting API calls by who made them, from the API server's audit log.
+
+Belongs here: reading that log. Never here: bounds on the counts (the tests have those).
+
+Examples
+--------
+>>> with count(Settings()) as calls:  # doctest: +SKIP
+...     cluster.scale(10)
+>>> calls["dask-kubernetes-helm"]  # doctest: +SKIP
+1
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timezone
+from typing import Any
+
+from .settings import Settings
+
+
+def events(cluster: Settings) -> Iterator[dict[str, Any]]:
+    """The log's entries, oldest first, rotated files included."""
+    for path in sorted(cluster.run.glob("audit*.log"), key=lambda path: path.stat().st_mtime):
+        with path.open() as file:
+            for line in file:
+                with contextlib.suppress(ValueError):  # the last line may be half-written
+                    yield json.loads(line)
+
+
+def calls_by_user_agent(
+    entries: Iterable[dict[str, Any]], since: datetime, until: datetime, namespace: str | None = None
+) -> Counter[str]:
+    """Requests received in a span of time, by the first word of their user agent."""
+    counted: Counter[str] = Counter()
+    for entry in entries:
+        received = datetime.fromisoformat(entry["requestReceivedTimestamp"].replace("Z", "+00:00"))
+        inside = namespace is None or entry.get("objectRef", {}).get("namespace") == namespace
+        if since <= received <= until and inside:
+            counted[entry.get("userAgent", "?").split("/")[0].split()[0]] += 1
+    return counted
+
+
+@contextlib.contextmanager
+def count(cluster: Settings, namespace: str | None = None) -> Iterator[Counter[str]]:
+    """Count the calls that are made inside the context; the counter is filled when it ends."""
+    counter: Counter[str] = Counter()
+    since = datetime.now(timezone.utc)
+    yield counter
+    counter.update(calls_by_user_agent(events(cluster), since, datetime.now(timezone.utc), namespace))

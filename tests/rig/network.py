@@ -1,0 +1,56 @@
+"""The cluster's network: a bridge on the host, and a network namespace with one cable for each node.
+
+Belongs here: iproute2. Never here: what runs in a namespace. Pods of one node reach those of another by routes on the
+host; nothing of it is reachable from outside this machine.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .settings import Node, Settings
+from .shell import run, succeeds
+
+
+def up(settings: Settings) -> None:
+    """Make what is missing of it."""
+    if not succeeds(["ip", "link", "show", settings.bridge]):
+        run(["ip", "link", "add", settings.bridge, "type", "bridge"])
+    run(["ip", "address", "replace", f"{settings.gateway}/24", "dev", settings.bridge])
+    run(["ip", "link", "set", settings.bridge, "up"])
+    Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+    for node in settings.nodes:
+        _connect(settings, node)
+
+
+def _connect(settings: Settings, node: Node) -> None:
+    if not is_up(node):
+        _disconnect(node)
+        run(["ip", "netns", "add", node.namespace])
+        run(["ip", "link", "add", node.link, "type", "veth", "peer", "name", "eth0", "netns", node.namespace])
+        inside = ["ip", "-n", node.namespace]
+        run([*inside, "address", "add", f"{node.address}/24", "dev", "eth0"])
+        for link in ("lo", "eth0"):
+            run([*inside, "link", "set", link, "up"])
+        run([*inside, "route", "add", "default", "via", settings.gateway])
+        enter = ["nsenter", f"--net=/run/netns/{node.namespace}"]
+        run([*enter, "sysctl", "-qw", "net.ipv4.ip_forward=1"])
+    run(["ip", "link", "set", node.link, "master", settings.bridge, "up"])
+    run(["ip", "route", "replace", node.pods, "via", node.address])
+
+
+def is_up(node: Node) -> bool:
+    """Whether a node's namespace and cable are there."""
+    return succeeds(["ip", "-n", node.namespace, "link", "show", "eth0"]) and succeeds(["ip", "link", "show", node.link])
+
+
+def _disconnect(node: Node) -> None:
+    succeeds(["ip", "link", "delete", node.link])
+    succeeds(["ip", "netns", "delete", node.namespace])
+
+
+def down(settings: Settings) -> None:
+    """Remove all of it; routes go with the links."""
+    for node in settings.nodes:
+        _disconnect(node)
+    succeeds(["ip", "link", "delete", settings.bridge])
