@@ -29,7 +29,14 @@ _PACKAGES = ("dask", "distributed", "numpy", "bokeh", "lz4")
 _LEFT_OUT = shutil.ignore_patterns("test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "site-packages",
                                    "dist-packages", "__pycache__", "config-*", "lib2to3")
 _PYTHON, _SITE = "opt/python", "opt/dask"
-_LAUNCHER = "#!/opt/python/bin/python\nimport sys\nfrom dask.__main__ import main\nsys.exit(main())\n"
+_LAUNCHER = """#!/opt/python/bin/python
+import sys
+
+from dask.__main__ import main
+
+if __name__ == "__main__":
+    sys.exit(main())
+"""
 
 
 def pause() -> Path:

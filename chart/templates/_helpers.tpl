@@ -1,0 +1,102 @@
+{{/*
+Names, labels and images; nothing else computes them.
+*/}}
+
+{{/* The chart's name. */}}
+{{- define "dask.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 53 | trimSuffix "-" }}
+{{- end }}
+
+{{/*
+The prefix of every object's name: the release's, with the chart's where it is not part of it. 53 characters leave room
+for the longest suffix within Kubernetes' 63.
+*/}}
+{{- define "dask.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 53 | trimSuffix "-" }}
+{{- else if contains (include "dask.name" .) .Release.Name }}
+{{- .Release.Name | trunc 53 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name (include "dask.name" .) | trunc 53 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "dask.chart" -}}
+{{- printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/*
+Labels of every object. Arguments: root, component, group (workers only).
+*/}}
+{{- define "dask.labels" -}}
+{{ include "dask.selectorLabels" . }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+helm.sh/chart: {{ include "dask.chart" .root }}
+{{- end }}
+
+{{/*
+Labels of pods and selectors: they can't change in an upgrade, and a pod that carried a version would be replaced by
+every new chart. Arguments as above.
+*/}}
+{{- define "dask.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "dask.name" .root }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+app.kubernetes.io/part-of: dask-kubernetes-helm
+{{- with .group }}
+dask.org/worker-group: {{ . }}
+{{- end }}
+{{- end }}
+
+{{/* A role's image: its own keys over the common ones; a digest wins over a tag. Arguments: root, role. */}}
+{{- define "dask.image" -}}
+{{- $image := include "dask.imageValues" . | fromYaml -}}
+{{- if $image.digest -}}
+{{ $image.repository }}@{{ $image.digest }}
+{{- else -}}
+{{ $image.repository }}:{{ $image.tag | default .root.Chart.AppVersion }}
+{{- end -}}
+{{- end }}
+
+{{/* A role's image values, merged. A role's own tag comes before a common digest. Arguments: root, role. */}}
+{{- define "dask.imageValues" -}}
+{{- $common := .root.Values.image -}}
+{{- $own := .role.image | default dict -}}
+{{- $image := deepCopy $common -}}
+{{- if or $own.tag $own.repository -}}
+{{- $_ := set $image "digest" "" -}}
+{{- end -}}
+{{- range $key, $value := $own -}}
+{{- if $value -}}
+{{- $_ := set $image $key $value -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $image -}}
+{{- end }}
+
+{{/* A role's ServiceAccount: the one that is named, else one of its own. Arguments: root, role, component. */}}
+{{- define "dask.serviceAccountName" -}}
+{{- .role.serviceAccountName | default (printf "%s-%s" (include "dask.fullname" .root) .component) -}}
+{{- end }}
+
+{{/* The scheduler's address for workers. */}}
+{{- define "dask.schedulerAddress" -}}
+tcp://{{ include "dask.fullname" . }}-scheduler:{{ .Values.scheduler.servicePort }}
+{{- end }}
+
+{{/*
+A Kubernetes quantity of memory as the number of bytes: 6G, 6Gi, 1.5Gi, 128974848, 129e6, 128974848000m.
+https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+*/}}
+{{- define "dask.bytes" -}}
+{{- $text := toString . -}}
+{{- $number := regexFind "^[0-9.]+([eE][0-9]+)?" $text -}}
+{{- $suffix := trimPrefix $number $text -}}
+{{- $factors := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000 "P" 1000000000000000 "E" 1000000000000000000 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 "Ei" 1152921504606846976 -}}
+{{- if eq $suffix "m" -}}
+{{- divf (float64 $number) 1000 | ceil | int64 -}}
+{{- else -}}
+{{- mulf (float64 $number) (get $factors $suffix) | int64 -}}
+{{- end -}}
+{{- end }}

@@ -1,0 +1,140 @@
+{{/*
+What scheduler and worker pods share. Arguments of all: root, role (its values), component, group (workers only).
+*/}}
+
+{{/* metadata of a pod template: selector labels only, plus the user's own. */}}
+{{- define "dask.podMetadata" -}}
+labels:
+  {{- include "dask.selectorLabels" . | nindent 2 }}
+  {{- with .role.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with .role.annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* spec of a pod, but for its containers. */}}
+{{- define "dask.podSpec" -}}
+serviceAccountName: {{ include "dask.serviceAccountName" . }}
+# Neither role calls the Kubernetes API, and whoever reaches the scheduler runs code in these pods.
+automountServiceAccountToken: false
+{{- $image := include "dask.imageValues" . | fromYaml }}
+{{- with $image.pullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .role.securityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .role.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .role.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+affinity:
+  {{- include "dask.affinity" . | nindent 2 }}
+tolerations:
+  {{- include "dask.tolerations" . | nindent 2 }}
+{{- with .role.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+terminationGracePeriodSeconds: {{ .role.terminationGracePeriodSeconds }}
+{{- with .role.initContainers }}
+initContainers:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+volumes:
+  # The root file system is read-only; Dask spills and unpacks here.
+  - name: scratch
+    emptyDir:
+      {{- with .role.scratchSizeLimit }}
+      sizeLimit: {{ . }}
+      {{- else }} {}
+      {{- end }}
+  {{- if eq .component "worker" }}
+  - name: preload
+    configMap:
+      name: {{ include "dask.fullname" .root }}-worker
+  {{- end }}
+  {{- with .role.mounts.volumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{/* Fields that the main container of both roles has. */}}
+{{- define "dask.container" -}}
+{{- $image := include "dask.imageValues" . | fromYaml -}}
+image: {{ include "dask.image" . | quote }}
+imagePullPolicy: {{ $image.pullPolicy }}
+{{- with .role.containerSecurityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .role.envFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .role.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .role.startupProbe }}
+startupProbe:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .role.readinessProbe }}
+readinessProbe:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .role.livenessProbe }}
+livenessProbe:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Mounts of the writable folders, and the user's own. */}}
+{{- define "dask.volumeMounts" -}}
+- name: scratch
+  mountPath: /tmp
+  subPath: tmp
+- name: scratch
+  mountPath: /dask
+  subPath: dask
+{{- with .role.mounts.volumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Both spellings of the taint that keeps nodes for Dask, and the user's own tolerations. */}}
+{{- define "dask.tolerations" -}}
+- key: k8s.dask.org/dedicated
+  operator: Equal
+  value: {{ .component }}
+  effect: NoSchedule
+# Some clouds allow no slash in a taint's key.
+- key: k8s.dask.org_dedicated
+  operator: Equal
+  value: {{ .component }}
+  effect: NoSchedule
+{{- with .role.tolerations }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Nodes kept for the role are preferred; the user's own affinity comes on top. */}}
+{{- define "dask.affinity" -}}
+{{- $affinity := deepCopy (.role.affinity | default dict) -}}
+{{- $node := get $affinity "nodeAffinity" | default dict -}}
+{{- $key := "preferredDuringSchedulingIgnoredDuringExecution" -}}
+{{- $match := dict "key" "k8s.dask.org/node-purpose" "operator" "In" "values" (list .component) -}}
+{{- $purpose := dict "weight" 100 "preference" (dict "matchExpressions" (list $match)) -}}
+{{- $_ := set $node $key (concat (list $purpose) (get $node $key | default list)) -}}
+{{- $_ := set $affinity "nodeAffinity" $node -}}
+{{- toYaml $affinity -}}
+{{- end }}
