@@ -80,7 +80,7 @@ class SchedulerPod:
         return await self._kube.dial(self._name, port)
 
     async def _find(self) -> str:
-        pods, _ = await self._kube.list("pods", contract.selector(self._release, contract.SCHEDULER))
+        pods = await self._kube.find("pods", contract.selector(self._release, contract.SCHEDULER))
         for pod in pods:
             if not pod["metadata"].get("deletionTimestamp") and diagnosis.is_started(pod, contract.SCHEDULER):
                 return str(pod["metadata"]["name"])

@@ -1,6 +1,6 @@
 """The main job, told as it goes: install a release, compute on it, scale it, remove it.
 
-Belongs here: what `python -m dask_kubernetes_helm.demo` (and `make demo`) shows. Never here: anything the package needs.
+Belongs here: what `python -m dask_kubernetes_helm.demo` (and `make demo`) shows. Never here: what the package needs.
 It runs on the cluster that the kubeconfig's context names, with the image in the variable IMAGE.
 """
 
@@ -12,7 +12,6 @@ import sys
 import time
 
 from distributed import Client
-from rich.console import Console
 
 from dask_kubernetes_helm import HelmCluster
 from dask_kubernetes_helm.errors import HelmClusterError
@@ -33,31 +32,31 @@ def main(arguments: list[str] | None = None) -> int:
         print("The demo computes with NumPy: pip install 'dask-kubernetes-helm[demo]'", file=sys.stderr)
         return 1
     try:
-        return _run(options, Console(highlight=False, soft_wrap=True))
+        return _run(options)
     except HelmClusterError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
 
 
-def _run(options: argparse.Namespace, console: Console) -> int:
+def _run(options: argparse.Namespace) -> int:
     import dask.array  # noqa: PLC0415 - NumPy is needed here alone
 
     began = time.monotonic()
 
     def say(text: str) -> None:
-        console.print(f"[dim]{time.monotonic() - began:5.1f} s[/dim]  {text}")
+        print(f"{time.monotonic() - began:5.1f} s  {text}", flush=True)
 
     say("installing a release of the chart")
     with HelmCluster(
         environment=options.environment, namespace=options.namespace, image=options.image, n_workers=2
     ) as cluster:
-        say(f"release {cluster.name} in namespace {cluster.namespace}, reached by {cluster.connection.route}")  # type: ignore[union-attr]
+        say(f"release {cluster.name} in namespace {cluster.namespace}, reached by {cluster.connection.route}")
         with Client(cluster) as client:
             say(f"dashboard: {cluster.dashboard_link}")
             cluster.wait_for_workers(2, timeout=180)
             say("2 workers; computing da.ones((1000, 1000, 1000)).mean()")
             result = float(dask.array.ones((1000, 1000, 1000)).mean().compute())
-            say(f"[bold]result: {result}[/bold]")
+            say(f"result: {result}")
             for number in (4, 1):
                 before = _workers(client)
                 cluster.scale(number)

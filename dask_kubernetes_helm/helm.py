@@ -19,7 +19,7 @@ import shutil
 import signal
 import tarfile
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +28,14 @@ from pyhelm3.command import Command as PyhelmCommand
 
 from dask_kubernetes_helm.auth import Credentials
 from dask_kubernetes_helm.errors import (
-    ApiUnreachableError,
     ChartError,
     HelmClusterError,
-    HelmError,
     HelmNotFoundError,
     HelmTimeoutError,
     HelmVersionError,
-    NamespaceNotFoundError,
-    ReleaseExistsError,
     ReleaseNotFoundError,
-    ValuesError,
-    ValuesSchemaError,
 )
-from dask_kubernetes_helm.kube import forbidden
+from dask_kubernetes_helm.helmsaid import CHART_CURE, translate
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +44,8 @@ MINIMUM = (3, 13)
 HOW_TO_GET_HELM = (
     "Install Helm 4 (macOS: brew install helm; Windows: winget install Helm.Helm; conda: conda install -c conda-forge "
     "kubernetes-helm; else https://helm.sh/docs/intro/install), or name it in the configuration "
-    "(kubernetes.helm.executable). Attaching with HelmCluster.from_name needs no helm"
+    "(kubernetes.helm.executable). Attaching with HelmCluster.from_name needs no helm."
 )
-_CHART_CURE = "Name a folder, a packed .tgz, a repository's 'repo/chart' or 'oci://...', or leave `chart` out for the packaged one."
 _REMOTE = re.compile(r"\w[\w+.-]*://\S+|[\w-]+/[\w-]+")
 #: Seconds between asking helm to stop and making it.
 _GRACE = 5
@@ -233,7 +226,7 @@ class Helm:
             yield path
             return
         if not path.is_file() and not _REMOTE.fullmatch(chart):
-            raise ChartError(f"There is no chart at {path.resolve()}", cure=_CHART_CURE)
+            raise ChartError(f"There is no chart at {path.resolve()}", cure=CHART_CURE)
         with tempfile.TemporaryDirectory(prefix="dask-helm-") as folder:
             if path.is_file():
                 await asyncio.to_thread(_unpack, path, folder)
@@ -242,7 +235,7 @@ class Helm:
                     await helm.pull(chart)
             found = next(Path(folder).rglob("Chart.yaml"), None)
             if found is None:
-                raise ChartError(f"{chart} holds no chart", cure=_CHART_CURE)
+                raise ChartError(f"{chart} holds no chart", cure=CHART_CURE)
             yield found.parent
 
     @contextlib.contextmanager
@@ -251,7 +244,7 @@ class Helm:
             try:
                 yield _Command(self.executable, environment, self._timeout, unpack_directory)
             except pyhelm3.Error as error:
-                raise translate(error, self.namespace).concerning(release, self.namespace) from error
+                raise translate(error.stderr, self.namespace).concerning(release, self.namespace) from error
             except HelmClusterError as error:
                 raise error.concerning(release, self.namespace) from error.__cause__
 
@@ -261,73 +254,4 @@ def _unpack(archive: Path, folder: str) -> None:
         with tarfile.open(archive) as file:
             file.extractall(folder, filter="data")
     except (tarfile.TarError, OSError) as error:
-        raise ChartError(f"{archive} is not a packed chart: {error}", cure=_CHART_CURE) from error
-
-
-def translate(error: pyhelm3.Error, namespace: str) -> HelmClusterError:
-    """Our error for one of helm's, told by what helm printed.
-
-    pyhelm3's own classes say little: most failures of today's helm arrive as its bare `Error`.
-    """
-    said = _said(error.stderr)
-    for pattern, make in _MEANINGS:
-        match = re.search(pattern, said, re.DOTALL)
-        if match:
-            return make(match, said, namespace)
-    kind = ChartError if isinstance(error, pyhelm3.ChartNotFoundError | pyhelm3.FailedToRenderChartError) else HelmError
-    return kind(f"helm failed: {said[-1000:]}")
-
-
-def _said(stderr: bytes) -> str:
-    """What helm printed, without its log lines and its prefix."""
-    lines = stderr.decode(errors="replace").strip().splitlines()
-    kept = [line for line in lines if not re.match(r"(level=|WARNING:|W\d{4} |I\d{4} )", line)]
-    return re.sub(r"^Error: (INSTALLATION FAILED: |UPGRADE FAILED: )?", "", "\n".join(kept))
-
-
-_Meaning = Callable[["re.Match[str]", str, str], HelmClusterError]
-_MEANINGS: list[tuple[str, _Meaning]] = [
-    (
-        r"cannot re-use a name that is still in use|release: already exists",
-        lambda match, said, namespace: ReleaseExistsError(
-            "A release of this name exists already",
-            cure="Attach to it with HelmCluster.from_name, choose another name, or remove it with helm uninstall.",
-        ),
-    ),
-    (
-        r"release: not found",
-        lambda match, said, namespace: ReleaseNotFoundError("There is no such release", cure="See helm list."),
-    ),
-    (
-        r"namespaces \"([^\"]+)\" not found",
-        lambda match, said, namespace: NamespaceNotFoundError(
-            f"There is no namespace {match[1]!r}", cure=f"Create it: kubectl create namespace {match[1]}."
-        ),
-    ),
-    (r"is forbidden: User|cannot \w+ resource", lambda match, said, namespace: forbidden(said, namespace)),
-    (
-        r"cluster unreachable|connection refused|no such host|i/o timeout",
-        lambda match, said, namespace: ApiUnreachableError(
-            f"helm reaches no Kubernetes API: {said}", cure="Check the kubeconfig's context."
-        ),
-    ),
-    (
-        r"values don't meet the specifications of the schema",
-        lambda match, said, namespace: ValuesSchemaError(said, cure="Correct the values."),
-    ),
-    (
-        r"execution error at \(([^)]*)\): (.*)",
-        lambda match, said, namespace: ValuesError(f"The chart refuses these values: {match[2].strip()}"),
-    ),
-    (
-        r"another operation \(install/upgrade/rollback\) is in progress",
-        lambda match, said, namespace: HelmError(
-            "Another helm is at work on this release, or one was killed half-way",
-            cure="Wait for it, or remove the release with helm uninstall.",
-        ),
-    ),
-    (
-        r"repo \S+ not found|failed to (download|do request)|not a valid chart|Chart.yaml file is missing|no Chart.yaml",
-        lambda match, said, namespace: ChartError(f"The chart can't be had: {said}", cure=_CHART_CURE),
-    ),
-]
+        raise ChartError(f"{archive} is not a packed chart: {error}", cure=CHART_CURE) from error

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -180,12 +180,12 @@ class Kube:
 
     # Objects --------------------------------------------------------------------------------------------
 
-    async def list(self, resource: str, selector: str = "", **query: Any) -> tuple[list[Object], str]:
-        """Objects that carry the labels, and the version to watch from."""
-        reply = await self._json("GET", self._path(resource), {"labelSelector": selector or None, **query})
-        return list(reply["items"]), str(reply["metadata"].get("resourceVersion", ""))
+    async def find(self, resource: str, selector: str = "") -> list[Object]:
+        """Objects that carry the labels."""
+        reply = await self._json("GET", self._path(resource), {"labelSelector": selector or None})
+        return list(reply["items"])
 
-    async def watch(self, resource: str, selector: str = "", **query: Any) -> AsyncIterator[tuple[str, Object]]:
+    async def watch(self, resource: str, selector: str = "", **query: Any) -> AsyncGenerator[tuple[str, Object], None]:
         """Changes of objects, as (ADDED | MODIFIED | DELETED, object), until the server ends the stream."""
         query = {"labelSelector": selector or None, "watch": "true", **query}
         response = await self._open("GET", self._path(resource), query, stream=True)
@@ -269,4 +269,5 @@ def forbidden(message: str, namespace: str) -> ForbiddenError:
 def _session(credentials: Credentials) -> aiohttp.ClientSession:
     """The library's own HTTP session, with its TLS settings; from version 37 on it is made on first use."""
     rest = RESTClientObject(credentials.configuration)
-    return rest.pool_manager or rest._create_pool_manager()  # noqa: SLF001 - what its own WsApiClient does
+    session: aiohttp.ClientSession = rest.pool_manager or rest._create_pool_manager()  # noqa: SLF001 - as WsApiClient does
+    return session

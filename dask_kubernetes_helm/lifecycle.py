@@ -122,8 +122,8 @@ class Release:
             Names releases that are near.
         """
         selector = f"{contract.PART_OF_LABEL}={contract.PART_OF}"
-        (deployments, _), (services, _) = await asyncio.gather(
-            self.kube.list("deployments", selector), self.kube.list("services", selector)
+        deployments, services = await asyncio.gather(
+            self.kube.find("deployments", selector), self.kube.find("services", selector)
         )
         names = {item["metadata"]["labels"].get(contract.INSTANCE_LABEL, "") for item in deployments}
         mine = [item for item in deployments if item["metadata"]["labels"].get(contract.INSTANCE_LABEL) == self.name]
@@ -254,7 +254,7 @@ class Release:
         """Remove the release if it is the one that we installed, and wait until its pods are gone."""
         if not self._owner:
             return
-        records, _ = await self.kube.list("secrets", f"owner=helm,name={self.name},{OWNER_LABEL}={self._owner}")
+        records = await self.kube.find("secrets", f"owner=helm,name={self.name},{OWNER_LABEL}={self._owner}")
         if not records:
             return
         helm = await self._helm()
@@ -265,7 +265,7 @@ class Release:
             async def gone() -> bool:
                 if watcher.pods or watcher.deployments:
                     return False
-                pods, _ = await self.kube.list("pods", contract.selector(self.name))
+                pods = await self.kube.find("pods", contract.selector(self.name))
                 return not pods
 
             try:
@@ -282,7 +282,7 @@ class Release:
 
     async def logs(self, component: str) -> dict[str, str]:
         """Logs by pod; for a pod that has none yet, why."""
-        pods, _ = await self.kube.list("pods", contract.selector(self.name, component))
+        pods = await self.kube.find("pods", contract.selector(self.name, component))
         texts = await asyncio.gather(*(self._log(pod, component) for pod in pods))
         return {pod["metadata"]["name"]: text for pod, text in zip(pods, texts, strict=True)}
 

@@ -10,6 +10,8 @@ Source: https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/cri/st
 
 from __future__ import annotations
 
+from typing import Any
+
 import aiohttp
 
 from dask_kubernetes_helm.errors import KubernetesError
@@ -28,7 +30,7 @@ class PortStream:
         An open connection of the `portforward` subresource for one port.
     """
 
-    def __init__(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
+    def __init__(self, websocket: aiohttp.ClientWebSocketResponse[Any]) -> None:
         self._websocket = websocket
         self._greeted: set[int] = set()
 

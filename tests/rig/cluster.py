@@ -52,8 +52,8 @@ def up(cluster: Settings) -> None:
 
 def _recipe() -> str:
     """What a running cluster was made by; another one takes a new cluster."""
-    sources = sorted(path for path in HERE.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return key([str(binaries.kubernetes()), str(binaries.coredns()), *sources])
+    modules = [HERE / f"{name}.py" for name in ("settings", "pki", "network", "controlplane", "node")]
+    return key([str(binaries.kubernetes()), str(binaries.coredns()), *modules, *sorted((HERE / "templates").iterdir())])
 
 
 def _is_ours(cluster: Settings) -> bool:
@@ -79,7 +79,7 @@ def _start(cluster: Settings) -> None:
             daemon.start()
         controlplane.await_ready(cluster)
 
-    in_parallel(control, *(lambda item=item: node.start(item) for item in cluster.nodes))  # type: ignore[misc]
+    in_parallel(control, *(lambda item=item: node.start(item) for item in cluster.nodes))
     until(
         lambda: nodes_ready(cluster) == len(cluster.nodes) and not dead(cluster),
         timeout=60,

@@ -66,7 +66,12 @@ class Daemon:
         enter = ["nsenter", f"--net=/run/netns/{self.namespace}"] if self.namespace else []
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [*enter, *self.command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
+                [*enter, *self.command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd="/",
             )
         record = self._pidfile.with_suffix(".new")
         record.write_text(json.dumps({"pid": process.pid, "began": began(process.pid)}))

@@ -26,8 +26,19 @@ from .shell import RigError, run, step
 
 _PACKAGES = ("dask", "distributed", "numpy", "bokeh", "lz4")
 #: Parts of the standard library that no worker imports.
-_LEFT_OUT = shutil.ignore_patterns("test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "site-packages",
-                                   "dist-packages", "__pycache__", "config-*", "lib2to3")
+_LEFT_OUT = shutil.ignore_patterns(
+    "test",
+    "tests",
+    "idlelib",
+    "tkinter",
+    "turtledemo",
+    "ensurepip",
+    "site-packages",
+    "dist-packages",
+    "__pycache__",
+    "config-*",
+    "lib2to3",
+)
 _PYTHON, _SITE = "opt/python", "opt/dask"
 _LAUNCHER = """#!/opt/python/bin/python
 import sys
@@ -53,17 +64,24 @@ def pause() -> Path:
 
 
 def _constraints() -> list[str]:
-    found = {
-        dist.metadata["Name"].lower(): dist.version
-        for dist in importlib.metadata.distributions()
-        if dist.metadata["Name"] and not dist.metadata["Name"].lower().startswith("dask-kubernetes-helm")
-    }
-    absent = [name for name in _PACKAGES if name not in found]
-    if absent:
-        raise RigError(
-            f"{sys.executable} lacks {', '.join(absent)}, whose versions the Dask image follows: run `make install` first."
-        )
-    return sorted(f"{name}=={version}" for name, version in found.items())
+    """The packages and all that they require, at the versions that the environment at hand has."""
+    versions: dict[str, str] = {}
+    wanted = list(_PACKAGES)
+    while wanted:
+        name = wanted.pop()
+        if name in versions:
+            continue
+        try:
+            found = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            if name in _PACKAGES:
+                raise RigError(
+                    f"{sys.executable} lacks {name}, whose version the Dask image follows: run `make install` first."
+                ) from None
+            continue  # required on other platforms only
+        versions[name] = found.version
+        wanted += [re.split(r"[^\w.-]", line)[0].lower() for line in found.requires or [] if "extra ==" not in line]
+    return sorted(f"{name}=={version}" for name, version in versions.items())
 
 
 def _recipe() -> list[str | Path]:
@@ -71,28 +89,31 @@ def _recipe() -> list[str | Path]:
     return [*interpreter, *_constraints(), Path(__file__)]
 
 
+def _dask_version() -> str:
+    return importlib.metadata.version("distributed")
+
+
 def dask_name() -> str:
     """The Dask image's name; it changes with anything that it is built from."""
-    return f"localhost/dask:{importlib.metadata.version('distributed')}-{key(_recipe())}"
+    return f"localhost/dask:{_dask_version()}-{key(_recipe())}"
 
 
 def dask() -> Path:
     """Archive of the Dask image."""
 
     def build(folder: Path) -> None:
-        version = importlib.metadata.version("distributed")
-        with step(f"building the Dask image (Python {platform.python_version()}, Dask {version})"):
-            with tempfile.TemporaryDirectory(dir=settings.cache_root()) as temporary:
-                root = Path(temporary)
-                root.chmod(0o755)
-                _base(root)
-                _python(root)
-                _packages(root)
-                _libraries(root)
-                path = f"/{_SITE}/bin:/{_PYTHON}/bin:/usr/bin"
-                variables = {"PATH": path, "PYTHONPATH": f"/{_SITE}", "LANG": "C.UTF-8"}
-                config = [part for name, text in variables.items() for part in ("--env", f"{name}={text}")]
-                _pack(root, config, dask_name(), folder / "image.tar")
+        title = f"building the Dask image (Python {platform.python_version()}, Dask {_dask_version()})"
+        with step(title), tempfile.TemporaryDirectory(dir=settings.cache_root()) as temporary:
+            root = Path(temporary)
+            root.chmod(0o755)
+            _base(root)
+            _python(root)
+            _packages(root)
+            _libraries(root)
+            path = f"/{_SITE}/bin:/{_PYTHON}/bin:/usr/bin"
+            variables = {"PATH": path, "PYTHONPATH": f"/{_SITE}", "LANG": "C.UTF-8"}
+            config = [part for name, text in variables.items() for part in ("--env", f"{name}={text}")]
+            _pack(root, config, dask_name(), folder / "image.tar")
 
     return artifact("dask", _recipe(), build) / "image.tar"
 
@@ -122,7 +143,7 @@ def _python(root: Path) -> None:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     target = root / _PYTHON
     (target / "bin").mkdir(parents=True)
-    executable = Path(sys._base_executable).resolve()  # type: ignore[attr-defined]  # noqa: SLF001
+    executable = Path(sys._base_executable).resolve()  # type: ignore[attr-defined]
     shutil.copy(executable, target / "bin" / version)
     for name in ("python", "python3"):
         (target / "bin" / name).symlink_to(version)
@@ -134,7 +155,7 @@ def _packages(root: Path) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
         constraints.write("\n".join(_constraints()))
         constraints.flush()
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--target", target]
+        pip: list[str | Path] = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--target", target]
         run([*pip, "--constraint", constraints.name, *_PACKAGES])
     for folder in [*target.rglob("tests"), *target.rglob("test")]:
         shutil.rmtree(folder, ignore_errors=True)
@@ -142,15 +163,25 @@ def _packages(root: Path) -> None:
     (target / "bin").mkdir()
     (target / "bin/dask").write_text(_LAUNCHER)
     (target / "bin/dask").chmod(0o755)
-    # Compiled here, as a read-only root file system keeps no bytecode: importing distributed takes twice as long without.
+    # Compiled here, as a read-only root file system keeps no bytecode, and importing takes twice as long without.
     for folder in (target, root / _PYTHON / "lib"):
-        compileall.compile_dir(str(folder), quiet=2, workers=os.cpu_count() or 1, stripdir=str(root), prependdir="/",
-                               invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+        compileall.compile_dir(
+            str(folder),
+            quiet=2,
+            workers=os.cpu_count() or 1,
+            stripdir=str(root),
+            prependdir="/",
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        )
 
 
 def _libraries(root: Path) -> None:
     """The shared libraries that the interpreter and its extension modules link, from this machine."""
-    programs = [*(root / _PYTHON / "bin").glob("python?.*"), *(root / _PYTHON).rglob("*.so"), *(root / _SITE).rglob("*.so*")]
+    programs = [
+        *(root / _PYTHON / "bin").glob("python?.*"),
+        *(root / _PYTHON).rglob("*.so"),
+        *(root / _SITE).rglob("*.so*"),
+    ]
     listing = subprocess.run(["ldd", *map(str, programs)], capture_output=True, text=True, check=False).stdout
     for match in sorted(set(re.findall(r"(?:=> )?(/\S+) \(0x", listing))):
         library = Path(match)

@@ -41,7 +41,9 @@ def _connect(settings: Settings, node: Node) -> None:
 
 def is_up(node: Node) -> bool:
     """Whether a node's namespace and cable are there."""
-    return succeeds(["ip", "-n", node.namespace, "link", "show", "eth0"]) and succeeds(["ip", "link", "show", node.link])
+    return succeeds(["ip", "-n", node.namespace, "link", "show", "eth0"]) and succeeds(
+        ["ip", "link", "show", node.link]
+    )
 
 
 def _disconnect(node: Node) -> None:

@@ -87,8 +87,11 @@ def daemons(node: Node) -> list[Daemon]:
         f"--metrics-bind-address={node.address}:10249",
         f"--healthz-bind-address={node.address}:10256",
     ]
-    commands = {"containerd": ["containerd", "--config", str(node.run / "containerd.toml")], "kubelet": kubelet,
-                "kube-proxy": proxy}
+    commands = {
+        "containerd": ["containerd", "--config", str(node.run / "containerd.toml")],
+        "kubelet": kubelet,
+        "kube-proxy": proxy,
+    }
     return [
         Daemon(f"{node.name}-{name}", command, cluster.run, cluster.logs / f"{node.name}-{name}.log", node.namespace)
         for name, command in commands.items()
@@ -158,7 +161,9 @@ def _belongs(pid: int, node: Node) -> bool:
         if b"containerd-shim" in command and str(node.socket).encode() in command:
             return True
         cgroups = Path(f"/proc/{pid}/cgroup").read_text()
-        return f":{node.cgroup}/" in cgroups and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return (
+            f":{node.cgroup}/" in cgroups and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        )
     return False
 
 

@@ -40,26 +40,39 @@ class Authority:
         extension.write_text(
             f"subjectAltName={alternatives or 'DNS:' + name}\nextendedKeyUsage=serverAuth,clientAuth\n"
         )
-        signer = ["-CA", self.certificate, "-CAkey", self._key, "-set_serial", f"0x{secrets.randbits(63):x}"]
-        out = ["-days", _DAYS, "-extfile", extension, "-out", self.folder / f"{name}.crt"]
+        signer: list[str | Path] = [
+            "-CA",
+            self.certificate,
+            "-CAkey",
+            self._key,
+            "-set_serial",
+            f"0x{secrets.randbits(63):x}",
+        ]
+        out: list[str | Path] = ["-days", _DAYS, "-extfile", extension, "-out", self.folder / f"{name}.crt"]
         run(["openssl", "x509", "-req", "-in", request, *signer, *out])
 
     def kubeconfig(self, path: Path, name: str, server: str) -> None:
         """Write a kubeconfig that carries its certificates inside; readable by root alone."""
+
         def inline(file: str) -> str:
             return run(["openssl", "base64", "-A", "-in", self.folder / file]).strip()
 
         cluster = {"server": server, "certificate-authority-data": inline("ca.crt")}
         user = {"client-certificate-data": inline(f"{name}.crt"), "client-key-data": inline(f"{name}.key")}
         path.touch(mode=0o600)
-        path.write_text(json.dumps({
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "embedded", "cluster": cluster}],
-            "users": [{"name": name, "user": user}],
-            "contexts": [{"name": "embedded", "context": {"cluster": "embedded", "user": name}}],
-            "current-context": "embedded",
-        }, indent=1))
+        path.write_text(
+            json.dumps(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Config",
+                    "clusters": [{"name": "embedded", "cluster": cluster}],
+                    "users": [{"name": name, "user": user}],
+                    "contexts": [{"name": "embedded", "context": {"cluster": "embedded", "user": name}}],
+                    "current-context": "embedded",
+                },
+                indent=1,
+            )
+        )
 
     def _private_key(self, path: Path) -> None:
         run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", path])

@@ -58,19 +58,25 @@ def judge(facts: Facts) -> None:
         One sentence that says what is wrong and what to do.
     """
     if not facts.root:
-        raise RigError("The embedded cluster needs root (namespaces, mounts, cgroups): run it as root, or name your own "
-                       "cluster with KUBECONFIG=... IMAGE=... make demo.")
+        raise RigError(
+            "The embedded cluster needs root (namespaces, mounts, cgroups): run it as root, or name your own "
+            "cluster with KUBECONFIG=... IMAGE=... make demo."
+        )
     if not facts.debian:
-        raise RigError("The embedded cluster is for Debian 12 or its like (there is no apt-get here): name your own cluster "
-                       "with KUBECONFIG=... IMAGE=... make demo.")
+        raise RigError(
+            "The embedded cluster is for Debian 12 or its like (there is no apt-get here): name your own cluster "
+            "with KUBECONFIG=... IMAGE=... make demo."
+        )
     version = re.search(r"go(\d+)\.(\d+)", facts.go or "")
     if not version:
         raise RigError("There is no Go on PATH, which builds Kubernetes: install Go 1.24 or later.")
     if (int(version[1]), int(version[2])) < _MINIMUM_GO:
         raise RigError(f"Go is {version[0]}, but building Kubernetes needs 1.24 or later: install a newer one.")
     if facts.disk < _DISK:
-        raise RigError(f"Only {facts.disk:.1f} GiB of disk are free at {cache_root()}, {_DISK} are needed: free some, or set "
-                       "XDG_CACHE_HOME to a larger disk.")
+        raise RigError(
+            f"Only {facts.disk:.1f} GiB of disk are free at {cache_root()}, {_DISK} are needed: free some, or set "
+            "XDG_CACHE_HOME to a larger disk."
+        )
     if facts.memory < _MEMORY:
         raise RigError(f"Only {facts.memory:.1f} GiB of memory are free, {_MEMORY} are needed: end some programs.")
     for port, holder in facts.taken.items():
@@ -141,4 +147,6 @@ def install_packages() -> None:
             policy.unlink()
     still = missing_packages()
     if still:
-        raise RigError(f"apt-get installed {' '.join(still)}, yet a program of it is not on PATH: add /usr/sbin to PATH.")
+        raise RigError(
+            f"apt-get installed {' '.join(still)}, yet a program of it is not on PATH: add /usr/sbin to PATH."
+        )

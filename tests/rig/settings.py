@@ -66,7 +66,7 @@ class Node:
 
     @property
     def socket(self) -> Path:
-        """containerd's."""
+        """Containerd's."""
         return self.run / "containerd.sock"
 
     @property

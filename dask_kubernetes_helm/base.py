@@ -1,0 +1,268 @@
+"""A Dask cluster that is a release of the chart: Dask's `Cluster` contract, bound to a release's life.
+
+Belongs here: what any front has in common: starting, following the scheduler, closing, being shown. Never here: a front's
+own arguments and verbs (cluster.py), or details of Kubernetes and Helm.
+
+The modules that talk to the outside are imported when a cluster starts, in a thread: the libraries behind them take a
+second, which neither `import dask_kubernetes_helm` nor the event loop should.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import dask.widgets
+from distributed.core import Status, rpc
+from distributed.deploy import Cluster
+from distributed.utils import NoOpAwaitable, format_dashboard_link
+
+from dask_kubernetes_helm.errors import ClusterClosedError, HelmClusterError
+
+if TYPE_CHECKING:
+    from tornado.ioloop import IOLoop
+
+    from dask_kubernetes_helm.arguments import Arguments
+    from dask_kubernetes_helm.connect import Connection
+    from dask_kubernetes_helm.lifecycle import Plan, Release
+    from dask_kubernetes_helm.progress import Progress
+
+#: Seconds that one attempt to reach the scheduler may take.
+_PROBE_TIMEOUT = 2
+#: Seconds between attempts to follow the scheduler again after it was lost.
+_RESUBSCRIBE = 1.0
+#: Seconds that closing may take when the interpreter ends.
+_EXIT_TIMEOUT = 60
+
+
+class ReleaseCluster(Cluster):
+    """A cluster bound to a release; starts when it is made, or when it is awaited.
+
+    Parameters
+    ----------
+    name : str
+        The release's name.
+    arguments : Arguments
+        What its maker was told.
+    attach : bool
+        The release is there already and is never removed.
+    shutdown_on_close : bool
+        Closing removes the release.
+    asynchronous, loop, quiet
+        As Dask's own clusters have them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        arguments: Arguments,
+        *,
+        attach: bool,
+        shutdown_on_close: bool,
+        asynchronous: bool,
+        loop: IOLoop | None,
+        quiet: bool,
+    ) -> None:
+        self._arguments, self._attach, self.shutdown_on_close = arguments, attach, shutdown_on_close
+        self._release: Release | None = None
+        self._connection: Connection | None = None
+        self._starting: asyncio.Task[Any] | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self.status: Status
+        super().__init__(asynchronous=asynchronous, loop=loop, quiet=quiet, name=name)
+        if not self.called_from_running_loop:
+            self._loop_runner.start()
+            _running.add(self)
+            try:
+                self.sync(self._start)
+            except BaseException:
+                self.close()
+                raise
+
+    def __await__(self) -> Any:
+        """Start, for `await HelmCluster(asynchronous=True)`; the base class starts nothing."""
+
+        async def started() -> ReleaseCluster:
+            if self.status == Status.created:
+                try:
+                    await self._start()
+                except BaseException:
+                    await self._close()
+                    raise
+            return self
+
+        return started().__await__()
+
+    def sync(self, func: Any, *args: Any, **kwargs: Any) -> Any:
+        """Run a coroutine function: blocking, or as an awaitable in a running loop; refuses once closed."""
+        if self.status == Status.closed:
+            raise self._closed_error()
+        return super().sync(func, *args, **kwargs)
+
+    # Starting -------------------------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        self._starting = asyncio.current_task()
+        lifecycle, progress_of = await asyncio.to_thread(_doors)
+        plan = self._arguments.plan(self.name)
+        kube = await lifecycle.Kube.connect(plan.auth, plan.namespace)
+        self._release = release = lifecycle.Release(self.name, kube)
+        with progress_of(f"Dask release {self.name}", quiet=self.quiet) as progress:
+            await self._reach(release, plan, progress)
+            self.scheduler_comm = rpc(self._connection.address)  # type: ignore[union-attr]
+            self._cluster_info.update(release=self.name, namespace=release.namespace, chart=release.chart)
+            await super()._start()
+        self._starting = None
+
+    async def _reach(self, release: Release, plan: Plan, progress: Progress) -> None:
+        try:
+            await (release.find() if self._attach else release.install(plan, progress))
+            self._connection = await release.reach(_answers, progress, plan.timeout)
+        except HelmClusterError as error:
+            raise error.concerning(self.name, release.namespace) from error.__cause__
+
+    async def _watch_worker_status(self, comm: Any) -> None:
+        """Follow the scheduler; where it restarts, follow the new one."""
+        while self.status in (Status.created, Status.running):
+            await super()._watch_worker_status(comm)
+            while self.status == Status.running:
+                await asyncio.sleep(_RESUBSCRIBE)
+                with contextlib.suppress(OSError):
+                    self._watch_worker_status_comm = comm = await self._subscribe()
+                    break
+
+    async def _subscribe(self) -> Any:
+        comm = await self.scheduler_comm.live_comm()
+        await comm.write({"op": "subscribe_worker_status"})
+        self.scheduler_info.clear()
+        self.scheduler_info.update(await comm.read())
+        return comm
+
+    # Ending ---------------------------------------------------------------------------------------------
+
+    def close(self, timeout: float | None = None) -> Any:
+        """Close the connections and, where `shutdown_on_close` says so, remove the release.
+
+        Closing twice is closing once.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait for it.
+        """
+        if self.status == Status.closed:
+            return NoOpAwaitable() if self.asynchronous else None
+        result = self.sync(self._close, callback_timeout=timeout)
+        if not self.asynchronous:
+            self._loop_runner.stop()
+            _running.discard(self)
+        return result
+
+    async def _close(self) -> None:
+        if self._ending is None:
+            self._ending = asyncio.ensure_future(self._end())
+        await asyncio.shield(self._ending)
+
+    async def _end(self) -> None:
+        await self._stop_starting()
+        status, self.status = self.status, Status.closing
+        with contextlib.suppress(OSError):
+            if status != Status.closed:
+                await super()._close()
+        self.status = Status.closing
+        try:
+            if self._connection:
+                await self._connection.close()
+            if self._release:
+                if self.shutdown_on_close and not self._attach:
+                    await self._release.remove()
+                await self._release.kube.close()
+        finally:
+            self.status = Status.closed
+
+    async def _stop_starting(self) -> None:
+        """End a start that is still under way (Ctrl-C in the middle of it), and wait until it has ended."""
+        task = self._starting
+        if task and not task.done() and task is not asyncio.current_task():
+            task.cancel()
+            await asyncio.wait([task])
+
+    def _open_release(self) -> Release:
+        if self._release is None or self.status in (Status.closing, Status.closed):
+            raise self._closed_error()
+        return self._release
+
+    def _closed_error(self) -> HelmClusterError:
+        return ClusterClosedError(
+            "This cluster is closed", cure="Make a new one, or attach to one by HelmCluster.from_name."
+        ).concerning(self.name, None)
+
+    # Being shown ----------------------------------------------------------------------------------------
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that the release is in."""
+        return self._release.namespace if self._release else str(self._arguments.namespace)
+
+    @property
+    def dashboard_link(self) -> str:
+        """Link to the dashboard, by the template `distributed.dashboard.link`; empty where it has none."""
+        if self._connection is None or "dashboard" not in self.scheduler_info.get("services", {}):
+            return ""
+        return str(format_dashboard_link(self._connection.host, self._connection.dashboard_port))
+
+    @property
+    def connection(self) -> Connection | None:
+        """By which route the scheduler is reached, and why."""
+        return self._connection
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """One token for each worker that is asked for: the names of those there, then ``pending-0`` and so on."""
+        wanted = sum(self._release.replicas.values()) if self._release else 0
+        present = sorted(str(name) for name in self.observed)[:wanted]
+        return (*present, *(f"pending-{index}" for index in range(wanted - len(present))))
+
+    def _repr_html_(self, cluster_status: str | None = None) -> str:
+        release = self._release
+        details = dask.widgets.get_template("helmcluster.html.j2").render(
+            release=self.name,
+            namespace=self.namespace,
+            chart=release.chart if release else "",
+            connection=self._connection,
+            cluster_status=cluster_status,
+        )
+        return str(super()._repr_html_(cluster_status=details))
+
+
+def _doors() -> Any:
+    """Import what talks to the outside."""
+    from dask_kubernetes_helm import lifecycle, progress  # noqa: PLC0415 - see the module's charter
+
+    return lifecycle, progress.Progress
+
+
+async def _answers(address: str) -> bool:
+    """Whether a Dask scheduler answers."""
+    scheduler = rpc(address, timeout=_PROBE_TIMEOUT)
+    try:
+        await asyncio.wait_for(scheduler.identity(n_workers=0), _PROBE_TIMEOUT)
+    except (OSError, asyncio.TimeoutError):
+        return False
+    finally:
+        await scheduler.close_rpc()
+    return True
+
+
+_running: weakref.WeakSet[ReleaseCluster] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Leave nothing behind when the interpreter ends with clusters open."""
+    for cluster in list(_running):
+        with contextlib.suppress(Exception):
+            cluster.close(timeout=_EXIT_TIMEOUT)
