@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -260,9 +261,12 @@ async def _answers(address: str) -> bool:
 _running: weakref.WeakSet[ReleaseCluster] = weakref.WeakSet()
 
 
-@atexit.register
 def _close_all() -> None:
     """Leave nothing behind when the interpreter ends with clusters open."""
     for cluster in list(_running):
         with contextlib.suppress(Exception):
             cluster.close(timeout=_EXIT_TIMEOUT)
+
+
+# `atexit` alone is too late: executors, which HTTP and DNS clients use, have been shut down by then.
+getattr(threading, "_register_atexit", atexit.register)(_close_all)

@@ -28,7 +28,7 @@ from dask_kubernetes_helm.errors import (
     UnauthorizedError,
     WorkloadNotFoundError,
 )
-from dask_kubernetes_helm.portstream import PortStream
+from dask_kubernetes_helm.portstream import PortStream, abort
 
 Object = dict[str, Any]
 
@@ -36,6 +36,8 @@ Object = dict[str, Any]
 USER_AGENT = "dask-kubernetes-helm"
 #: Seconds that one request may take; watches and streams have none.
 REQUEST_TIMEOUT = 30
+#: Seconds that closing waits for requests that nobody waits for.
+_CLOSE_TIMEOUT = 2.0
 _FORBIDDEN = re.compile(r'cannot (?P<verb>\w+) resource "(?P<resource>[\w./-]+)"')
 _PATHS = {
     "pods": "/api/v1/namespaces/{namespace}/pods",
@@ -68,6 +70,7 @@ class Kube:
     ) -> None:
         self.credentials, self.namespace, self._reload = credentials, namespace, reload
         self._session = _session(credentials)
+        self._requests: set[asyncio.Future[aiohttp.ClientResponse]] = set()
 
     @classmethod
     async def connect(cls, auth: Any = None, namespace: str | None = None) -> Kube:
@@ -81,6 +84,8 @@ class Kube:
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._requests:
+            await asyncio.wait(self._requests, timeout=_CLOSE_TIMEOUT)
         await self._session.close()
 
     # Requests -------------------------------------------------------------------------------------------
@@ -112,18 +117,33 @@ class Kube:
         headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
         if method == "PATCH":
             headers["Content-Type"] = "application/merge-patch+json"
+        request = self._session.request(
+            method,
+            self.credentials.server + path,
+            params={key: str(value) for key, value in (query or {}).items() if value is not None},
+            json=body,
+            headers={**headers, **await self._authorization()},
+            proxy=self.credentials.configuration.proxy,
+            timeout=aiohttp.ClientTimeout(total=None if stream else REQUEST_TIMEOUT, sock_connect=10),
+        )
         try:
-            return await self._session.request(
-                method,
-                self.credentials.server + path,
-                params={key: str(value) for key, value in (query or {}).items() if value is not None},
-                json=body,
-                headers={**headers, **await self._authorization()},
-                proxy=self.credentials.configuration.proxy,
-                timeout=aiohttp.ClientTimeout(total=None if stream else REQUEST_TIMEOUT, sock_connect=10),
-            )
+            return await self._finish(request)
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
             raise self._unreachable(error) from error
+
+    async def _finish(self, request: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
+        """The response; where nobody waits for it any more, it is received and dropped.
+
+        A request that is cancelled in its TLS handshake leaves its socket to the garbage collector.
+        """
+        task = asyncio.ensure_future(request)
+        self._requests.add(task)
+        task.add_done_callback(self._requests.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_drop)
+            raise
 
     async def _authorization(self) -> dict[str, str]:
         settings = await self.credentials.configuration.auth_settings()
@@ -189,15 +209,16 @@ class Kube:
         """Changes of objects, as (ADDED | MODIFIED | DELETED, object), until the server ends the stream."""
         query = {"labelSelector": selector or None, "watch": "true", **query}
         response = await self._open("GET", self._path(resource), query, stream=True)
-        async with response:
-            try:
-                async for line in response.content:
-                    event = json.loads(line)
-                    if event["type"] == "ERROR":
-                        raise KubernetesError(str(event["object"].get("message")), status=event["object"].get("code"))
-                    yield event["type"], event["object"]
-            except (aiohttp.ClientError, OSError) as error:
-                raise self._unreachable(error) from error
+        try:
+            async for line in response.content:
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    raise KubernetesError(str(event["object"].get("message")), status=event["object"].get("code"))
+                yield event["type"], event["object"]
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._unreachable(error) from error
+        finally:
+            abort(response)
 
     async def namespace_exists(self) -> bool:
         """Whether the namespace exists; taken for granted where asking is forbidden."""
@@ -271,3 +292,8 @@ def _session(credentials: Credentials) -> aiohttp.ClientSession:
     rest = RESTClientObject(credentials.configuration)
     session: aiohttp.ClientSession = rest.pool_manager or rest._create_pool_manager()  # noqa: SLF001 - as WsApiClient does
     return session
+
+
+def _drop(task: asyncio.Future[aiohttp.ClientResponse]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        abort(task.result())

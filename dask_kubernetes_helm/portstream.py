@@ -10,6 +10,8 @@ Source: https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/cri/st
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import Any
 
 import aiohttp
@@ -19,6 +21,8 @@ from dask_kubernetes_helm.errors import KubernetesError
 _DATA, _ERROR = 0, 1
 #: Bytes that one message carries; the kubelet's side copies through buffers of 32 KiB.
 _CHUNK = 1 << 16
+#: Seconds that the other side has to answer a closing.
+_CLOSE_TIMEOUT = 2.0
 
 
 class PortStream:
@@ -61,5 +65,18 @@ class PortStream:
             await self._websocket.send_bytes(b"\0" + data[start : start + _CHUNK])
 
     async def close(self) -> None:
-        """Close the stream; harmless when it is closed already."""
-        await self._websocket.close()
+        """Close the stream once what was written is sent; harmless when it is closed already."""
+        with contextlib.suppress(asyncio.TimeoutError, aiohttp.ClientError, OSError):
+            await asyncio.wait_for(self._websocket.close(), _CLOSE_TIMEOUT)
+        abort(self._websocket._response)  # noqa: SLF001 - the only way to its transport
+
+
+def abort(response: aiohttp.ClientResponse) -> None:
+    """End a response's connection at once.
+
+    Closing it politely needs an answer of the server's TLS, which may come after the event loop has ended.
+    """
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
+    response.close()

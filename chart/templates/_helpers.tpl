@@ -21,6 +21,7 @@ for the longest suffix within Kubernetes' 63.
 {{- end }}
 {{- end }}
 
+{{/* The chart and its version, as a label's value. */}}
 {{- define "dask.chart" -}}
 {{- printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end }}
@@ -85,18 +86,23 @@ dask.org/worker-group: {{ . }}
 tcp://{{ include "dask.fullname" . }}-scheduler:{{ .Values.scheduler.servicePort }}
 {{- end }}
 
+{{/* Where a worker that is in service listens; files/worker.py is told by READINESS_PORT. */}}
+{{- define "dask.readinessPort" -}}
+8791
+{{- end }}
+
 {{/*
 A Kubernetes quantity of memory as the number of bytes: 6G, 6Gi, 1.5Gi, 128974848, 129e6, 128974848000m.
 https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 */}}
 {{- define "dask.bytes" -}}
 {{- $text := toString . -}}
-{{- $number := regexFind "^[0-9.]+([eE][0-9]+)?" $text -}}
+{{- $number := regexFind "^[0-9.]+([eE][+-]?[0-9]+)?" $text -}}
 {{- $suffix := trimPrefix $number $text -}}
 {{- $factors := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000 "P" 1000000000000000 "E" 1000000000000000000 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 "Ei" 1152921504606846976 -}}
 {{- if eq $suffix "m" -}}
 {{- divf (float64 $number) 1000 | ceil | int64 -}}
 {{- else -}}
-{{- mulf (float64 $number) (get $factors $suffix) | int64 -}}
+{{- mulf (float64 $number) (get $factors $suffix) | ceil | int64 -}}
 {{- end -}}
 {{- end }}

@@ -42,7 +42,7 @@ tolerations:
   {{- include "dask.tolerations" . | nindent 2 }}
 {{- with .role.topologySpreadConstraints }}
 topologySpreadConstraints:
-  {{- toYaml . | nindent 2 }}
+  {{- include "dask.topologySpread" $ | nindent 2 }}
 {{- end }}
 terminationGracePeriodSeconds: {{ .role.terminationGracePeriodSeconds }}
 {{- with .role.initContainers }}
@@ -61,6 +61,10 @@ volumes:
   - name: preload
     configMap:
       name: {{ include "dask.fullname" .root }}-worker
+      items:
+        # Dask imports it under its file's name, which must not be in the way of a user's own module.
+        - key: worker.py
+          path: dask_kubernetes_helm_worker.py
   {{- end }}
   {{- with .role.mounts.volumes }}
   {{- toYaml . | nindent 2 }}
@@ -98,6 +102,21 @@ livenessProbe:
 {{- end }}
 {{- end }}
 
+{{/* What writes to a home or a temporary folder finds one that is writable, unless the user names another. */}}
+{{- define "dask.env" -}}
+{{- $own := list -}}
+{{- range .role.env -}}
+{{- $own = append $own .name -}}
+{{- end -}}
+{{- range without (list "HOME" "DASK_TEMPORARY_DIRECTORY") $own }}
+- name: {{ . }}
+  value: /dask
+{{- end }}
+{{- with .role.env }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
 {{/* Mounts of the writable folders, and the user's own. */}}
 {{- define "dask.volumeMounts" -}}
 - name: scratch
@@ -125,6 +144,16 @@ livenessProbe:
 {{- with .role.tolerations }}
 {{ toYaml . }}
 {{- end }}
+{{- end }}
+
+{{/* The user's constraints; one without a selector counts the pods of its role in this release. */}}
+{{- define "dask.topologySpread" -}}
+{{- $selector := dict "labelSelector" (dict "matchLabels" (include "dask.selectorLabels" . | fromYaml)) -}}
+{{- $constraints := list -}}
+{{- range .role.topologySpreadConstraints -}}
+{{- $constraints = append $constraints (hasKey . "labelSelector" | ternary . (merge (deepCopy .) $selector)) -}}
+{{- end -}}
+{{- toYaml $constraints -}}
 {{- end }}
 
 {{/* Nodes kept for the role are preferred; the user's own affinity comes on top. */}}

@@ -1,0 +1,93 @@
+"""Fixtures for tests on a real Kubernetes: a fresh namespace each, and ways to look into it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from dask_kubernetes_helm import HelmCluster
+
+#: Kinds that a release may leave behind.
+KINDS = "pods,deployments,replicasets,services,configmaps,secrets,serviceaccounts,endpointslices"
+#: What Kubernetes itself puts into every namespace.
+OWN = {"configmap/kube-root-ca.crt", "serviceaccount/default"}
+
+
+def run(*command: str, text: str | None = None, **environment: str) -> str:
+    """Run a command; fails the test with what it said."""
+    result = subprocess.run(
+        command, input=text, capture_output=True, text=True, check=False, env={**os.environ, **environment}
+    )
+    assert result.returncode == 0, f"{' '.join(command)}: {result.stderr}"
+    return result.stdout
+
+
+def until(reached: Callable[[], Any], timeout: float = 60) -> Any:
+    """Poll until something is so; its value."""
+    deadline = time.monotonic() + timeout
+    while not (value := reached()):
+        assert time.monotonic() < deadline, f"not reached in {timeout} s"
+        time.sleep(0.1)
+    return value
+
+
+class Namespace:
+    """A namespace and ways to look into it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def kubectl(self, *arguments: str, text: str | None = None) -> str:
+        return run("kubectl", "--namespace", self.name, *arguments, text=text)
+
+    def objects(self, kinds: str = KINDS) -> set[str]:
+        """Names of the objects in it, but for those that Kubernetes puts there."""
+        names = self.kubectl("get", kinds, "--output=name").split()
+        return set(names) - OWN
+
+    def get(self, kind: str, selector: str = "") -> list[dict[str, Any]]:
+        return list(json.loads(self.kubectl("get", kind, f"--selector={selector}", "--output=json"))["items"])
+
+    def replicas(self, component: str = "worker") -> int:
+        (deployment,) = self.get("deployments", f"app.kubernetes.io/component={component}")
+        return int(deployment["spec"]["replicas"])
+
+
+@pytest.fixture
+def namespace() -> Iterator[Namespace]:
+    """A fresh namespace, deleted afterwards."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    run("kubectl", "create", "namespace", name)
+    until(lambda: run("kubectl", "get", "serviceaccounts", "-n", name, "-o", "name"))
+    yield Namespace(name)
+    run("kubectl", "delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def image() -> str:
+    """The image that the nodes hold."""
+    assert "IMAGE" in os.environ, 'IMAGE is not set: run `make test-cluster`, or eval "$(make -s env)" first'
+    return os.environ["IMAGE"]
+
+
+@pytest.fixture
+def make_cluster(namespace: Namespace, image: str) -> Iterator[Callable[..., HelmCluster]]:
+    """Makes clusters in the namespace; those that a test leaves open are closed."""
+    made = []
+
+    def make(**arguments: Any) -> HelmCluster:
+        settled = {"namespace": namespace.name, "environment": "ci", "image": image, "quiet": True, "timeout": 120}
+        cluster = HelmCluster(**{**settled, **arguments})
+        made.append(cluster)
+        return cluster
+
+    yield make
+    for cluster in made:
+        cluster.close()
