@@ -1,10 +1,13 @@
-"""Worker preload: a listening socket is open exactly while the worker is in service.
+"""Worker preload: a socket listens exactly while the worker is in service, and the pod is Ready exactly while it does.
 
-The pod's readiness probe is a `tcpSocket` on it, which the kernel answers, so a worker whose user code holds the GIL
-stays Ready. In service means: registered with the scheduler and not retiring. Standard library, distributed and
-tornado only, as this runs in any Dask image.
+In service means registered with the scheduler and not retiring. The kernel answers the probe (a `tcpSocket`), so a
+worker whose user code holds the GIL stays Ready. Belongs here: what a worker tells Kubernetes about itself. Never here:
+what needs more than the standard library, distributed and tornado, as this runs in any Dask image; or calls of the
+Kubernetes API, for which workers have no token.
 """
 
+import contextlib
+import logging
 import os
 import socket
 
@@ -13,7 +16,11 @@ from tornado.ioloop import PeriodicCallback
 
 PORT = int(os.environ.get("READINESS_PORT", "8791"))
 INTERVAL = 100  # milliseconds
+#: Probes that wait for Python to take them; one comes each second, and once this is full the kernel answers no more.
+BACKLOG = 4096
 IN_SERVICE = {Status.running, Status.paused}
+
+logger = logging.getLogger("distributed.worker.readiness")
 
 
 class Readiness:
@@ -21,42 +28,54 @@ class Readiness:
 
     def __init__(self, worker, port=PORT):
         self.worker, self.port = worker, port
-        self.socket = None
+        self.listener = None
+        self.refused = False
         self.callback = PeriodicCallback(self.update, INTERVAL)
 
     def update(self):
         """Do what the worker's state asks for."""
         in_service = self.worker.status in IN_SERVICE
-        if in_service and self.socket is None:
+        if in_service and self.listener is None:
             self.open()
-        elif not in_service and self.socket is not None:
+        elif not in_service:
             self.close()
 
     def open(self):
-        """Listen; several workers in a pod (--nworkers) share the port, so the pod is Ready while one is in service."""
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listener.bind(("0.0.0.0", self.port))
-        listener.listen(128)
-        listener.setblocking(False)
-        self.socket = listener
-        self.worker.loop.add_handler(listener, self.accept, self.worker.loop.READ)
-
-    def accept(self, listener, events):
-        """Take leave of whoever knocked: the kernel has told them what they wanted to know."""
+        """Listen, or say once why that can't be, and try again."""
         try:
-            while True:
-                listener.accept()[0].close()
-        except OSError:
-            pass
+            self.listener = _listen(self.port)
+        except OSError as error:
+            if not self.refused:
+                logger.warning("This pod can't become Ready: nothing can listen on port %d: %s", self.port, error)
+            self.refused = True
+            return
+        self.refused = False
+        self.worker.loop.add_handler(self.listener, _take_leave, self.worker.loop.READ)
 
     def close(self):
-        """Stop listening."""
-        if self.socket is not None:
-            self.worker.loop.remove_handler(self.socket)
-            self.socket.close()
-            self.socket = None
+        """Stop listening; harmless when nothing listens."""
+        if self.listener is not None:
+            self.worker.loop.remove_handler(self.listener)
+            self.listener.close()
+            self.listener = None
+
+
+def _listen(port):
+    """Listen on IPv4 and IPv6; several workers in a pod (--nworkers) share the port, so one in service is enough."""
+    dualstack = socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if dualstack else socket.AF_INET
+    listener = socket.create_server(
+        ("", port), family=family, backlog=BACKLOG, reuse_port=True, dualstack_ipv6=dualstack
+    )
+    listener.setblocking(False)
+    return listener
+
+
+def _take_leave(listener, events):
+    """Hang up on whoever knocked: that the kernel answered is all they wanted to know."""
+    with contextlib.suppress(OSError):
+        while True:
+            listener.accept()[0].close()
 
 
 def dask_setup(worker):

@@ -20,6 +20,11 @@ annotations:
 serviceAccountName: {{ include "dask.serviceAccountName" . }}
 # Neither role calls the Kubernetes API, and whoever reaches the scheduler runs code in these pods.
 automountServiceAccountToken: false
+# Kubernetes would tell of Services by variables, which Dask takes for configuration where a release's name is "dask".
+enableServiceLinks: false
+# The kernel keeps signals without a handler from process 1: a Python that is asked to end while it is still importing
+# would go on until it is killed. With the pod's pause container as process 1 it ends at once, in any image.
+shareProcessNamespace: {{ .role.shareProcessNamespace }}
 {{- $image := include "dask.imageValues" . | fromYaml }}
 {{- with $image.pullSecrets }}
 imagePullSecrets:
