@@ -1,7 +1,7 @@
 """A Dask cluster that is a release of the chart: Dask's `Cluster` contract, bound to a release's life.
 
-Belongs here: what any front has in common: starting, following the scheduler, closing, being shown. Never here: a front's
-own arguments and verbs (cluster.py), or details of Kubernetes and Helm.
+Belongs here: what any front has in common: starting, following the scheduler, closing, being shown. Never here: a
+front's own arguments and verbs (cluster.py), or details of Kubernetes and Helm.
 
 The modules that talk to the outside are imported when a cluster starts, in a thread: the libraries behind them take a
 second, which neither `import dask_kubernetes_helm` nor the event loop should.
@@ -175,14 +175,21 @@ class ReleaseCluster(Cluster):
                 await super()._close()
         self.status = Status.closing
         try:
-            if self._connection:
-                await self._connection.close()
             if self._release:
                 if self.shutdown_on_close and not self._attach:
-                    await self._release.remove()
+                    await self._release.remove(self._farewell)
                 await self._release.kube.close()
         finally:
+            if self._connection:
+                await self._connection.close()
             self.status = Status.closed
+
+    async def _farewell(self) -> None:
+        """Ask the scheduler to end, which takes its workers along."""
+        if self._connection:
+            with contextlib.suppress(OSError, asyncio.TimeoutError):
+                async with rpc(self._connection.address, timeout=_PROBE_TIMEOUT) as scheduler:
+                    await asyncio.wait_for(scheduler.terminate(), _PROBE_TIMEOUT)
 
     async def _stop_starting(self) -> None:
         """End a start that is still under way (Ctrl-C in the middle of it), and wait until it has ended."""

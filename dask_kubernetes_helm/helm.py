@@ -67,17 +67,18 @@ class _Command(PyhelmCommand):  # type: ignore[misc] # pyhelm3 is untyped
     async def run(self, command: list[Any], input: bytes | None = None) -> bytes:  # noqa: A002 - pyhelm3's name
         arguments = [str(part) for part in command]
         logger.debug("helm %s", " ".join(arguments))
+        payload = None if input is None else join_surrogates(input.decode()).encode()
         process = await asyncio.create_subprocess_exec(
             self._executable,
             *arguments,
-            stdin=asyncio.subprocess.PIPE if input is not None else asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE if payload is not None else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, **self._environment},
             start_new_session=True,
         )
         try:
-            stdout, stderr = await asyncio.wait_for(process.communicate(input), self._deadline)
+            stdout, stderr = await asyncio.wait_for(process.communicate(payload), self._deadline)
         except asyncio.TimeoutError as error:
             raise HelmTimeoutError(
                 f"helm {arguments[0]} did not end within {self._deadline:.0f} s",
@@ -88,6 +89,18 @@ class _Command(PyhelmCommand):  # type: ignore[misc] # pyhelm3 is untyped
         if process.returncode:
             raise pyhelm3.Error(process.returncode, stdout, stderr)
         return stdout
+
+
+def join_surrogates(text: str) -> str:
+    r"""JSON with characters beyond 16 bits as they are, which Helm's YAML parser does not join from JSON's two escapes.
+
+    Examples
+    --------
+    >>> join_surrogates(r'"\ud83d\ude00"') == '"\U0001f600"'
+    True
+    """
+    pairs = r"\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}"
+    return re.sub(pairs, lambda match: match[0] if match[0] == "\\\\" else json.loads(f'"{match[0]}"'), text)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -21,7 +21,10 @@ from dask_kubernetes_helm.errors import (
 )
 from dask_kubernetes_helm.kube import forbidden
 
-CHART_CURE = "Name a folder, a packed .tgz, a repository's 'repo/chart' or 'oci://...', or leave `chart` out for the packaged one."
+CHART_CURE = (
+    "Name a folder, a packed .tgz, a repository's 'repo/chart' or 'oci://...', or leave `chart` out for "
+    "the packaged one."
+)
 
 
 def translate(stderr: bytes, namespace: str) -> HelmClusterError:
@@ -47,7 +50,7 @@ def _said(stderr: bytes) -> str:
 _Meaning = Callable[["re.Match[str]", str, str], HelmClusterError]
 _MEANINGS: list[tuple[str, _Meaning]] = [
     (
-        r"cannot re-use a name that is still in use|release: already exists",
+        r"cannot re-?use a name that is still in use|release: already exists",
         lambda match, said, namespace: ReleaseExistsError(
             "A release of this name exists already",
             cure="Attach to it with HelmCluster.from_name, choose another name, or remove it with helm uninstall.",

@@ -17,6 +17,8 @@ from dask_kubernetes_helm.errors import ChartError, ValuesSchemaError
 from dask_kubernetes_helm.text import did_you_mean
 from dask_kubernetes_helm.values import Layer, merge, read
 
+_KINDS = {str: "text", bool: "a boolean", int: "an integer", float: "a number", list: "a list", dict: "a mapping"}
+
 
 def check(layers: Iterable[Layer], chart: Path) -> dict[str, Any]:
     """Merge the layers and judge the result as Helm will.
@@ -85,8 +87,31 @@ def _explain(error: jsonschema.ValidationError, layers: list[Layer]) -> ValuesSc
             cure=f"Keys of {'.'.join(path) or 'the chart'} are: {', '.join(sorted(known))}.",
         )
     key = ".".join(path) or "the values"
-    description = str(error.schema.get("description", "")) if isinstance(error.schema, Mapping) else ""
-    return ValuesSchemaError(f"{_source(path, layers)}: {key} is not valid: {error.message}", cure=description)
+    return ValuesSchemaError(f"{_source(path, layers)}: {key} {_violation(error)}", cure=_described(error))
+
+
+def _violation(error: jsonschema.ValidationError) -> str:
+    """What is wrong with a value, without the value itself: it may be a secret."""
+    kind = _KINDS.get(type(error.instance), type(error.instance).__name__)
+    rule = error.validator
+    wanted: Any = error.validator_value
+    if rule == "type":
+        names = [wanted] if isinstance(wanted, str) else wanted
+        return f"is {kind}, not {' or '.join(names)}"
+    if rule == "enum":
+        return f"is none of {', '.join(repr(item) for item in wanted)}"
+    if rule == "pattern":
+        return f"does not have the form {wanted}"
+    if rule in ("minimum", "maximum", "exclusiveMinimum"):
+        return f"is {error.instance}, the {rule} is {wanted}"
+    if rule == "required":
+        return f"lacks one of the keys {', '.join(wanted)}"
+    return f"({kind}) is not what the schema allows there"
+
+
+def _described(error: jsonschema.ValidationError) -> str:
+    schema: Any = error.schema
+    return str(schema.get("description", "")) if isinstance(schema, Mapping) else ""
 
 
 def _source(path: list[str], layers: list[Layer]) -> str:

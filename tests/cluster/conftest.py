@@ -16,8 +16,6 @@ from dask_kubernetes_helm import HelmCluster
 
 #: Kinds that a release may leave behind.
 KINDS = "pods,deployments,replicasets,services,configmaps,secrets,serviceaccounts,endpointslices"
-#: What Kubernetes itself puts into every namespace.
-OWN = {"configmap/kube-root-ca.crt", "serviceaccount/default"}
 
 
 def run(*command: str, text: str | None = None, **environment: str) -> str:
@@ -43,14 +41,16 @@ class Namespace:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        #: Objects that belong to no release.
+        self.own = {"configmap/kube-root-ca.crt", "serviceaccount/default"}
 
     def kubectl(self, *arguments: str, text: str | None = None) -> str:
         return run("kubectl", "--namespace", self.name, *arguments, text=text)
 
     def objects(self, kinds: str = KINDS) -> set[str]:
-        """Names of the objects in it, but for those that Kubernetes puts there."""
+        """Names of the objects in it, but for those that belong to no release."""
         names = self.kubectl("get", kinds, "--output=name").split()
-        return set(names) - OWN
+        return set(names) - self.own
 
     def get(self, kind: str, selector: str = "") -> list[dict[str, Any]]:
         return list(json.loads(self.kubectl("get", kind, f"--selector={selector}", "--output=json"))["items"])

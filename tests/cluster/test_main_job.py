@@ -24,7 +24,7 @@ from .conftest import Namespace, until
 
 
 def test_the_readme_job(make_cluster, namespace: Namespace) -> None:
-    """A release is installed, computes 1.0 on worker pods, scales 2 -> 4 -> 1, and nothing of it is left after closing."""
+    """A release is installed, computes 1.0 on worker pods, scales 2 -> 4 -> 1, and closing leaves nothing of it."""
     with make_cluster(n_workers=2) as cluster, Client(cluster) as client:
         cluster.wait_for_workers(2, timeout=60)
         names = {worker["name"] for worker in client.scheduler_info(n_workers=-1)["workers"].values()}
@@ -55,7 +55,7 @@ def test_closing_leaves_nothing_in_python(make_cluster) -> None:
         del cluster, client
         gc.collect()
 
-    assert [] == [str(item.message) for item in caught if item.category is ResourceWarning]
+    assert [str(item.message) for item in caught if item.category is ResourceWarning] == []
     after = threading.active_count(), len(me.net_connections()), len(me.children(recursive=True))
     assert before == after
 
@@ -66,7 +66,9 @@ def test_growing_is_one_api_call(make_cluster, namespace: Namespace) -> None:
     cluster.wait_for_workers(1, timeout=60)
     with audit.count(Settings.from_environment(), namespace.name) as calls:
         cluster.scale(3)
-    assert {"dask-kubernetes-helm": 1} == {agent: n for agent, n in calls.items() if agent in ("dask-kubernetes-helm", "Helm")}
+    assert {agent: n for agent, n in calls.items() if agent in ("dask-kubernetes-helm", "Helm")} == {
+        "dask-kubernetes-helm": 1
+    }
 
 
 def test_no_version_mismatch(make_cluster) -> None:
@@ -122,9 +124,9 @@ async def test_asynchronous(namespace: Namespace, image: str) -> None:
         Client(cluster, asynchronous=True) as client,
     ):
         await cluster.wait_for_workers(1, timeout=60)
-        assert 3 == await client.submit(sum, [1, 2])
+        assert await client.submit(sum, [1, 2]) == 3
         await cluster.scale(2)
-        assert 2 == namespace.replicas()
+        assert namespace.replicas() == 2
         assert "Scheduler" in await cluster.get_logs()
     assert set() == namespace.objects()
 
@@ -140,7 +142,7 @@ def test_a_lost_scheduler_is_found_again(make_cluster, namespace: Namespace) -> 
     cluster.wait_for_workers(1, timeout=90)
     assert address == cluster.scheduler_address
     with Client(cluster) as client:
-        assert 3 == client.submit(sum, [1, 2]).result()
+        assert client.submit(sum, [1, 2]).result() == 3
 
 
 def test_an_interpreter_that_ends_leaves_nothing(namespace: Namespace, image: str) -> None:
@@ -150,5 +152,5 @@ def test_an_interpreter_that_ends_leaves_nothing(namespace: Namespace, image: st
         f"HelmCluster('forgotten', namespace={namespace.name!r}, environment='ci', image={image!r}, n_workers=0)\n"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, env=os.environ)
-    assert 0 == result.returncode, result.stderr
+    assert result.returncode == 0, result.stderr
     assert set() == namespace.objects()

@@ -1,0 +1,66 @@
+"""Ctrl-C in the middle of creation, in a real terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from .conftest import Namespace, until
+
+SCRIPT = """
+import sys
+from dask_kubernetes_helm import HelmCluster
+try:
+    HelmCluster("stopped", namespace=sys.argv[1], environment="ci", image=sys.argv[2])
+except KeyboardInterrupt:
+    print("INTERRUPTED")
+"""
+
+
+def watch(terminal: int, text: str, timeout: float = 60) -> str:
+    """Read what the terminal shows until a text is among it, or the other side is gone."""
+    shown, deadline = "", time.monotonic() + timeout
+    while text not in shown:
+        assert time.monotonic() < deadline, f"{text!r} was not shown: {shown[-2000:]}"
+        if select.select([terminal], [], [], 0.2)[0]:
+            try:
+                shown += os.read(terminal, 65536).decode(errors="replace")
+            except OSError:  # the other side has closed
+                assert text in shown, shown[-2000:]
+    return shown
+
+
+@pytest.mark.parametrize(("moment", "image_name"), [("checking", None), ("scheduler", "localhost/no-such-image:1")])
+def test_ctrl_c(namespace: Namespace, image: str, moment: str, image_name: str | None) -> None:
+    """The release is gone, no helm is left, and the terminal shows its cursor again."""
+    terminal, other = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, namespace.name, image_name or image],
+        stdin=other,
+        stdout=other,
+        stderr=other,
+        env=environment,
+        start_new_session=True,
+    )
+    os.close(other)
+    try:
+        shown = watch(terminal, moment)
+        process.send_signal(signal.SIGINT)
+        shown += watch(terminal, "INTERRUPTED")
+        process.wait(60)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(terminal)
+    assert process.returncode == 0
+    assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l"), "the cursor is hidden"
+    assert "Traceback" not in shown
+    until(lambda: not namespace.objects(), timeout=30)
