@@ -64,7 +64,8 @@ def missing(rules: Iterable[dict[str, Any]], needed: Iterable[Permission]) -> li
     ['list pods']
     """
     rules = list(rules)
-    return [permission for permission in needed if not any(_grants(rule, permission) for rule in rules)]
+    unique = dict.fromkeys(needed)
+    return [permission for permission in unique if not any(_grants(rule, permission) for rule in rules)]
 
 
 def _grants(rule: dict[str, Any], permission: Permission) -> bool:

@@ -113,9 +113,11 @@ livenessProbe:
 {{- range .role.env -}}
 {{- $own = append $own .name -}}
 {{- end -}}
-{{- range without (list "HOME" "DASK_TEMPORARY_DIRECTORY") $own }}
+{{- range list "HOME" "DASK_TEMPORARY_DIRECTORY" }}
+{{- if not (has . $own) }}
 - name: {{ . }}
   value: /dask
+{{- end }}
 {{- end }}
 {{- with .role.env }}
 {{ toYaml . }}

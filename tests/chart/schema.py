@@ -17,7 +17,8 @@ import yaml
 CHART = Path(__file__).parents[2] / "chart"
 VALUES, SCHEMA = CHART / "values.yaml", CHART / "values.schema.json"
 
-_QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi|E|Ei|[eE][0-9]+)?$"
+# [eE][0-9]+ comes first: some builds of Helm miss it behind E (129e6).
+_QUANTITY = r"^[0-9]+(\.[0-9]+)?([eE][0-9]+|m|[kMGTPE]|[KMGTPE]i)?$"
 _AMOUNT = {"oneOf": [{"type": "string", "pattern": _QUANTITY}, {"type": "number", "exclusiveMinimum": 0}]}
 _AMOUNTS = {"type": "object", "additionalProperties": {**_AMOUNT, "description": "A quantity such as 500m, 2 or 6Gi."}}
 _OBJECT = {"type": "object"}

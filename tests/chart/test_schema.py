@@ -1,0 +1,139 @@
+"""values.yaml, values.schema.json, everything.yaml and the templates speak of the same keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+
+from tests.chart import golden, schema
+from tests.chart.helm import CHART, ENVIRONMENTS, EVERYTHING, VALUES, Object, render, run, text
+
+DEFAULTS: Object = yaml.safe_load((CHART / "values.yaml").read_text())
+MOST: Object = yaml.safe_load(EVERYTHING.read_text())
+SCHEMA: Object = json.loads((CHART / "values.schema.json").read_text())
+#: Kubernetes' own objects: their keys are its own, and any of them may be given.
+FREE = ("securityContext", "containerSecurityContext", "startupProbe", "readinessProbe", "livenessProbe", "strategy")
+
+
+def _closed(node: Object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Object]]:
+    """Every property that the schema names, and where."""
+    for name, inner in node.get("properties", {}).items():
+        yield (*path, name), inner
+        yield from _closed(inner, (*path, name))
+
+
+def _leaves(values: Object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every value that the chart itself gives a meaning to, and where."""
+    for name, value in values.items():
+        if isinstance(value, dict) and value and name not in FREE:
+            yield from _leaves(value, (*path, name))
+        else:
+            yield (*path, name), value
+
+
+def _at(values: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        values = values[name]
+    return values
+
+
+def _with(path: tuple[str, ...], value: Any) -> Object:
+    for name in reversed(path):
+        value = {name: value}
+    return dict(value)
+
+
+LEAVES = dict(_leaves(DEFAULTS))
+
+
+def test_the_schema_is_one() -> None:
+    """The schema keeps to its own draft."""
+    jsonschema.Draft7Validator.check_schema(SCHEMA)
+
+
+def test_generated_files_are_fresh() -> None:
+    """The schema and the golden renders are what `make generate` writes."""
+    assert schema.generate() == schema.SCHEMA.read_text()
+    assert golden.stale() == []
+
+
+def test_schema_and_values_name_the_same_keys() -> None:
+    """Each default has its place in the schema, and each key of the schema its default, but for `global`, which is Helm's."""
+    named = {path for path, _ in _closed(SCHEMA)}
+    given = {path[:depth] for path in LEAVES for depth in range(1, len(path) + 1)}
+    # Inside of env, resources and pullSecrets the schema knows the keys of items that no default has.
+    inner = {path for path in named if {"env", "resources", "pullSecrets"} & set(path[:-1])}
+    assert given == named - inner - {("global",)}
+
+
+def test_every_level_is_closed() -> None:
+    """A key that nobody knows is refused at every level, but in Kubernetes' own objects and maps of strings."""
+    assert SCHEMA["additionalProperties"] is False
+    nodes = [(path, node) for path, node in _closed(SCHEMA) if "properties" in node]
+    assert [] == [path for path, node in nodes if node.get("additionalProperties") is not False]
+    assert ("worker", "mounts") in dict(nodes)
+
+
+def test_every_key_is_described() -> None:
+    """Every key of the schema says what it is for, and in values.yaml every one has its comment."""
+    assert [] == [path for path, node in _closed(SCHEMA) if not node.get("description")]
+    said = schema.descriptions()
+    assert [] == [path for path in LEAVES if not said.get(".".join(path))]
+
+
+def test_both_roles_share_their_keys() -> None:
+    """What one role can be given the other can too, but for what only one of them has."""
+    scheduler, worker = DEFAULTS["scheduler"].keys(), DEFAULTS["worker"].keys()
+    assert {"serviceType", "servicePort", "serviceAnnotations", "loadBalancerIP"} == scheduler - worker
+    own = {"threads_per_worker", "memory_limit", "nanny", "custom_scheduler_url", "portDashboard", "strategy"}
+    assert own == worker - scheduler
+
+
+def test_everything_has_every_key() -> None:
+    """everything.yaml gives each key a value that isn't its default, so that no test of it is vacuous."""
+    assert [] == [path for path, _ in _closed(SCHEMA) if path[-1] != "valueFrom" and not _reaches(MOST, path)]
+    same = {path for path, value in LEAVES.items() if _at(MOST, path) == value}
+    assert {("scheduler", "replicas")} == same
+
+
+def _reaches(values: Any, path: tuple[str, ...]) -> bool:
+    """Whether a path of the schema occurs; what stands for a list's items need occur in one of them."""
+    if not path:
+        return True
+    if isinstance(values, list):
+        return any(_reaches(item, path) for item in values)
+    return path[0] in values and _reaches(values[path[0]], path[1:])
+
+
+@pytest.mark.parametrize("path", [path for path in LEAVES if path != ("scheduler", "replicas")], ids=".".join)
+def test_every_value_is_used(path: tuple[str, ...]) -> None:
+    """A value that is changed changes what is rendered, or is refused for want of another."""
+    changed = json.dumps(_with(path, _at(MOST, path)))
+    said = run("template", "demo", str(CHART), "--kube-version", "1.34.0", "-n", "ns", "--values", "-", text=changed)
+    assert text() != said.stdout
+    if said.returncode:
+        assert f"{'.'.join(path)}" in said.stderr
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_environments_say_only_what_differs(name: str) -> None:
+    """An environment's file says whom it is for first, names the schema, and repeats no default."""
+    lines = (VALUES / f"{name}.yaml").read_text().splitlines()
+    assert lines[0].startswith("# For ")
+    assert "# yaml-language-server: $schema=../chart/values.schema.json" in lines
+    leaves = dict(_leaves(yaml.safe_load("\n".join(lines))))
+    assert [] == [path for path, value in leaves.items() if LEAVES.get(path) == value and path != ("worker", "replicas")]
+
+
+@pytest.mark.parametrize("name", [*ENVIRONMENTS, "everything", "default"])
+def test_kubernetes_knows_every_field(name: str) -> None:
+    """Every object is valid by the strict schemas of Kubernetes 1.34 (claims of devices aside, which name no claim here)."""
+    files = {"everything": (EVERYTHING,), "default": ()}.get(name, (VALUES / f"{name}.yaml",))
+    for item in render({}, *files):
+        kubernetes_validate.validate(item, "1.34", strict=True)

@@ -1,0 +1,62 @@
+"""Fakes at our own seams: an API that plays objects, and streams that lead nowhere outside."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+
+def pod(name: str = "p", component: str = "scheduler", **status: Any) -> dict[str, Any]:
+    """A pod as the API has it."""
+    return {
+        "metadata": {"name": name, "labels": {"app.kubernetes.io/component": component}},
+        "spec": {"nodeName": "n1", "containers": [{"name": component, "image": "dask:1"}]},
+        "status": status,
+    }
+
+
+def waiting(reason: str, message: str = "", container: str = "scheduler", **status: Any) -> dict[str, Any]:
+    """A container's status that waits for something."""
+    return {"name": container, "state": {"waiting": {"reason": reason, "message": message}}, **status}
+
+
+class FakeKube:
+    """Plays a script of changes for pods; lists nothing for all else."""
+
+    namespace = "lab"
+
+    def __init__(self, *script: tuple[str, dict[str, Any]], log: str = "") -> None:
+        self.script, self.text = list(script), log
+        self.watches = 0
+
+    async def watch(self, resource: str, selector: str) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
+        self.watches += 1
+        if resource == "pods":
+            while self.script:
+                yield self.script.pop(0)
+                await asyncio.sleep(0)
+        await asyncio.Event().wait()
+
+    async def find(self, resource: str, selector: str = "") -> list[dict[str, Any]]:
+        return []
+
+    async def log(self, pod: str, container: str, *, previous: bool = False, tail: int | None = None) -> str:
+        return self.text
+
+
+class Echo:
+    """A stream that answers with what it was sent."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self.closed = False
+
+    async def read(self) -> bytes:
+        return await self.queue.get()
+
+    async def write(self, data: bytes) -> None:
+        await self.queue.put(data)
+
+    async def close(self) -> None:
+        self.closed = True
