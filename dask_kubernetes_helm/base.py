@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from dask_kubernetes_helm.arguments import Arguments
     from dask_kubernetes_helm.connect import Connection
-    from dask_kubernetes_helm.lifecycle import Plan, Release
+    from dask_kubernetes_helm.lifecycle import ManagedRelease, Plan
     from dask_kubernetes_helm.progress import Progress
 
 #: Seconds that one attempt to reach the scheduler may take.
@@ -68,7 +68,7 @@ class ReleaseCluster(Cluster):
         quiet: bool,
     ) -> None:
         self._arguments, self._attach, self.shutdown_on_close = arguments, attach, shutdown_on_close
-        self._release: Release | None = None
+        self._release: ManagedRelease | None = None
         self._connection: Connection | None = None
         self._starting: asyncio.Task[Any] | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -110,7 +110,7 @@ class ReleaseCluster(Cluster):
         lifecycle, progress_of = await asyncio.to_thread(_doors)
         plan = self._arguments.plan(self.name)
         kube = await lifecycle.Kube.connect(plan.auth, plan.namespace)
-        self._release = release = lifecycle.Release(self.name, kube)
+        self._release = release = lifecycle.ManagedRelease(self.name, kube)
         with progress_of(f"Dask release {self.name}", quiet=self.quiet) as progress:
             await self._reach(release, plan, progress)
             self.scheduler_comm = rpc(self._connection.address)  # type: ignore[union-attr]
@@ -118,7 +118,7 @@ class ReleaseCluster(Cluster):
             await super()._start()
         self._starting = None
 
-    async def _reach(self, release: Release, plan: Plan, progress: Progress) -> None:
+    async def _reach(self, release: ManagedRelease, plan: Plan, progress: Progress) -> None:
         try:
             await (release.find() if self._attach else release.install(plan, progress))
             self._connection = await release.reach(_answers, progress, plan.timeout)
@@ -198,7 +198,7 @@ class ReleaseCluster(Cluster):
             task.cancel()
             await asyncio.wait([task])
 
-    def _open_release(self) -> Release:
+    def _open_release(self) -> ManagedRelease:
         if self._release is None or self.status in (Status.closing, Status.closed):
             raise self._closed_error()
         return self._release

@@ -1,13 +1,12 @@
-"""The life of a release: installed or found, awaited, scaled, upgraded, removed.
+"""The life of a release: installed, upgraded, removed. Whatever needs Helm.
 
-Belongs here: the order of these acts, on the doors. Never here: Dask's own machinery (cluster.py has it), or details
-of Helm and Kubernetes (the doors have them).
+Belongs here: the order of these acts, on the doors. Never here: what an attached cluster can do without Helm
+(release.py has it), Dask's own machinery (cluster.py), or details of Helm and Kubernetes (the doors have them).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import uuid
@@ -15,20 +14,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from dask_kubernetes_helm import config, contract, diagnosis, permissions, schema
-from dask_kubernetes_helm.connect import Connection, connect
+from dask_kubernetes_helm import config, contract, permissions, schema
 from dask_kubernetes_helm.errors import (
     ForbiddenError,
-    KubernetesError,
-    ReleaseNotFoundError,
     StartTimeoutError,
-    WorkerGroupNotFoundError,
-    WorkloadNotFoundError,
 )
 from dask_kubernetes_helm.helm import Helm
 from dask_kubernetes_helm.kube import Kube
 from dask_kubernetes_helm.progress import Progress
-from dask_kubernetes_helm.text import did_you_mean
+from dask_kubernetes_helm.release import Release
 from dask_kubernetes_helm.values import Layer, merge
 from dask_kubernetes_helm.watching import Watcher
 
@@ -52,29 +46,12 @@ class Plan:
     timeout: float
 
 
-class Release:
-    """One release of the chart, with the doors that lead to it.
-
-    Parameters
-    ----------
-    name : str
-        The release's name.
-    kube : Kube
-        The door to the API, in the release's namespace.
-    """
+class ManagedRelease(Release):
+    """A release that Helm installs, upgrades and removes at our word."""
 
     def __init__(self, name: str, kube: Kube) -> None:
-        self.name, self.kube = name, kube
-        self.chart = ""
-        self.service = ""
-        self.groups: dict[str, str] = {}
-        self.replicas: dict[str, int] = {}
+        super().__init__(name, kube)
         self._owner = ""
-
-    @property
-    def namespace(self) -> str:
-        """Where it is."""
-        return self.kube.namespace
 
     # Coming to be ---------------------------------------------------------------------------------------
 
@@ -113,122 +90,7 @@ class Release:
                 cure="Ask for a Role with these permissions (docs/permissions.md has one to apply).",
             ).concerning(self.name, self.namespace)
 
-    async def find(self) -> None:
-        """Find the release's objects by their labels.
-
-        Raises
-        ------
-        ReleaseNotFoundError
-            Names releases that are near.
-        """
-        selector = f"{contract.PART_OF_LABEL}={contract.PART_OF}"
-        deployments, services = await asyncio.gather(
-            self.kube.find("deployments", selector), self.kube.find("services", selector)
-        )
-        names = {item["metadata"]["labels"].get(contract.INSTANCE_LABEL, "") for item in deployments}
-        mine = [item for item in deployments if item["metadata"]["labels"].get(contract.INSTANCE_LABEL) == self.name]
-        if not mine:
-            raise ReleaseNotFoundError(
-                f"There is no release {self.name!r} of this chart in namespace {self.namespace}"
-                f"{did_you_mean(self.name, names)}",
-                cure=f"Releases there: {', '.join(sorted(names)) or 'none'}.",
-            )
-        self._take(mine, [s for s in services if s["metadata"]["labels"].get(contract.INSTANCE_LABEL) == self.name])
-
-    def _take(self, deployments: list[dict[str, Any]], services: list[dict[str, Any]]) -> None:
-        for item in deployments:
-            labels = item["metadata"]["labels"]
-            if labels[contract.COMPONENT_LABEL] == contract.WORKER:
-                group = labels[contract.GROUP_LABEL]
-                self.groups[group] = item["metadata"]["name"]
-                self.replicas[group] = item["spec"].get("replicas", 1)
-            self.chart = labels.get(contract.CHART_LABEL, self.chart)
-        if not services:
-            raise WorkloadNotFoundError(
-                "The release has no scheduler Service", cure="Reinstall it: its objects are incomplete."
-            ).concerning(self.name, self.namespace)
-        self.service = services[0]["metadata"]["name"]
-
-    # Being reached --------------------------------------------------------------------------------------
-
-    async def reach(self, probe: Callable[[str], Awaitable[bool]], progress: Progress, timeout: float) -> Connection:
-        """Open a route to the scheduler and wait until it answers there.
-
-        Parameters
-        ----------
-        probe : coroutine function
-            Whether a scheduler answers at an address.
-        progress : Progress
-            Where to show what is awaited.
-        timeout : float
-            Seconds.
-
-        Raises
-        ------
-        StartError, PortInUseError
-        """
-        connection = await connect(
-            self.kube,
-            self.name,
-            self.service,
-            comm_port=config.get("scheduler-forward-port"),
-            dashboard_port=config.get("dashboard-forward-port"),
-        )
-        try:
-            async with Watcher(self.kube, self.name) as watcher:
-
-                async def answers() -> bool:
-                    self._show(watcher, progress)
-                    started = any(
-                        diagnosis.is_started(pod, contract.SCHEDULER) for pod in watcher.of(contract.SCHEDULER)
-                    )
-                    return started and await probe(connection.address)
-
-                await watcher.until(
-                    answers,
-                    component=contract.SCHEDULER,
-                    timeout=timeout,
-                    what="The scheduler",
-                    tick=progress.heartbeat,
-                )
-        except BaseException:
-            await connection.close()
-            raise
-        progress.done("scheduler", f"reached at {connection.address} by {connection.route}")
-        return connection
-
-    def _show(self, watcher: Watcher, progress: Progress) -> None:
-        for component, row in ((contract.SCHEDULER, "scheduler"), (contract.WORKER, "workers")):
-            phases = [diagnosis.phase(pod) for pod in watcher.of(component)]
-            counted = [f"{phases.count(phase)} {phase}" for phase in dict.fromkeys(phases)]
-            text = ", ".join(counted) if component == contract.WORKER else ", ".join(dict.fromkeys(phases))
-            if text:
-                progress.show(row, text)
-
     # Being changed --------------------------------------------------------------------------------------
-
-    def deployment(self, group: str | None) -> str:
-        """The name of a worker group's Deployment.
-
-        Raises
-        ------
-        WorkerGroupNotFoundError
-        """
-        group = group or contract.DEFAULT_GROUP
-        if group not in self.groups:
-            raise WorkerGroupNotFoundError(
-                f"There is no worker group {group!r}{did_you_mean(group, self.groups)}",
-                cure=f"Groups are: {', '.join(sorted(self.groups))}.",
-            ).concerning(self.name, self.namespace)
-        return self.groups[group]
-
-    async def scale(self, replicas: int, group: str | None) -> None:
-        """Set a worker group's number of pods, in one request."""
-        try:
-            await self.kube.scale(self.deployment(group), replicas)
-        except KubernetesError as error:
-            raise error.concerning(self.name, self.namespace) from error.__cause__
-        self.replicas[group or contract.DEFAULT_GROUP] = replicas
 
     async def upgrade(self, layers: list[Layer], chart: str | None, timeout: float) -> None:
         """Upgrade to the chart with the release's own values under these, and wait for the rollout."""
@@ -284,20 +146,6 @@ class Release:
                     _REMOVAL_TIMEOUT,
                     ", ".join(watcher.pods),
                 )
-
-    # Being looked at ------------------------------------------------------------------------------------
-
-    async def logs(self, component: str) -> dict[str, str]:
-        """Logs by pod; for a pod that has none yet, why."""
-        pods = await self.kube.find("pods", contract.selector(self.name, component))
-        texts = await asyncio.gather(*(self._log(pod, component) for pod in pods))
-        return {pod["metadata"]["name"]: text for pod, text in zip(pods, texts, strict=True)}
-
-    async def _log(self, pod: dict[str, Any], container: str) -> str:
-        with contextlib.suppress(KubernetesError):
-            return await self.kube.log(pod["metadata"]["name"], container)
-        finding = diagnosis.examine(pod)
-        return f"No log yet: {finding.sentence if finding else diagnosis.phase(pod)}"
 
 
 async def _rolled_out(watcher: Watcher) -> bool:

@@ -85,5 +85,5 @@ def test_each_missing_permission_is_noticed(dropped: permissions.Permission) -> 
         for item in NEEDED
         if item != dropped
     ]
-    assert [dropped] == permissions.missing(rules, needed)
-    assert permissions.missing([{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}], needed) == []
+    assert [dropped] == permissions.missing(rules, NEEDED)
+    assert permissions.missing([{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}], NEEDED) == []

@@ -20,7 +20,7 @@ from dask_kubernetes_helm.helmsaid import translate
     ("stderr", "error", "words"),
     [
         ("Error: INSTALLATION FAILED: cannot re-use a name that is still in use", errors.ReleaseExistsError, "choose"),
-        ('Error: x: cannot reuse a name that is still in use', errors.ReleaseExistsError, "from_name"),
+        ("Error: x: cannot reuse a name that is still in use", errors.ReleaseExistsError, "from_name"),
         ("Error: uninstall: Release not loaded: x: release: not found", errors.ReleaseNotFoundError, "helm list"),
         ('Error: INSTALLATION FAILED: namespaces "x" not found', errors.NamespaceNotFoundError, "'x'"),
         (

@@ -2,14 +2,12 @@
 The number of replicas to render: empty for none at all.
 
 At install it is the value's. In an upgrade, a number that somebody else than Helm has set (kubectl scale, Python, an
-autoscaler) is kept: Helm 3 would put the value back without a word, Helm 4 would fail with a conflict. Who set it is
-read from the live object's managedFields.
+autoscaler) is kept: Helm 3 would put the value back without a word, Helm 4 would fail with a conflict.
 
 The value null means "not mine": none is rendered at install or by `helm template`. An upgrade renders the live number
 all the same, as Helm 3 answers a field that is gone with Kubernetes' default, which is 1.
 https://github.com/helm/helm/issues/12650
 Arguments: root, name, replicas.
-https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
 */}}
 {{- define "dask.replicas" -}}
 {{- $live := lookup "apps/v1" "Deployment" .root.Release.Namespace .name -}}
@@ -21,9 +19,15 @@ https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-manageme
 {{- end -}}
 {{- end }}
 
-{{/* "true" where a manager other than Helm owns spec.replicas of a live object. */}}
+{{/*
+"true" where somebody else than Helm has set spec.replicas of a live object: it is not the number that the values gave
+last (an annotation keeps that), or a manager other than Helm owns the field. The annotation is needed for zero, which
+Kubernetes records no owner of; the owner for a number that happens to be the values'.
+https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+*/}}
 {{- define "dask.scaledByOthers" -}}
-{{- $others := false -}}
+{{- $given := dig "metadata" "annotations" "dask.org/replicas-given" "" . -}}
+{{- $others := and $given (ne $given (toString .spec.replicas)) | ternary true false -}}
 {{- range dig "metadata" "managedFields" list . -}}
 {{- if and (hasKey (dig "fieldsV1" "f:spec" dict .) "f:replicas") (not (hasPrefix "helm" .manager)) -}}
 {{- $others = true -}}

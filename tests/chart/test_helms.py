@@ -35,7 +35,9 @@ def test_the_same_objects(files: tuple[Any, ...]) -> None:
     assert ordered("helm3") == ordered("helm")
 
 
-@pytest.mark.parametrize("values", [{"scheduler": {"replicas": 2}}, {"worker": {"replica": 1}}], ids=["checks", "schema"])
+@pytest.mark.parametrize(
+    "values", [{"scheduler": {"replicas": 2}}, {"worker": {"replica": 1}}], ids=["checks", "schema"]
+)
 def test_the_same_refusals(values: dict[str, Any]) -> None:
     """Both refuse the same with the same words."""
 

@@ -76,15 +76,15 @@ def test_every_level_is_closed() -> None:
     """A key that nobody knows is refused at every level, but in Kubernetes' own objects and maps of strings."""
     assert SCHEMA["additionalProperties"] is False
     nodes = [(path, node) for path, node in _closed(SCHEMA) if "properties" in node]
-    assert [] == [path for path, node in nodes if node.get("additionalProperties") is not False]
+    assert [path for path, node in nodes if node.get("additionalProperties") is not False] == []
     assert ("worker", "mounts") in dict(nodes)
 
 
 def test_every_key_is_described() -> None:
     """Every key of the schema says what it is for, and in values.yaml every one has its comment."""
-    assert [] == [path for path, node in _closed(SCHEMA) if not node.get("description")]
+    assert [path for path, node in _closed(SCHEMA) if not node.get("description")] == []
     said = schema.descriptions()
-    assert [] == [path for path in LEAVES if not said.get(".".join(path))]
+    assert [path for path in LEAVES if not said.get(".".join(path))] == []
 
 
 def test_both_roles_share_their_keys() -> None:
@@ -97,7 +97,7 @@ def test_both_roles_share_their_keys() -> None:
 
 def test_everything_has_every_key() -> None:
     """everything.yaml gives each key a value that isn't its default, so that no test of it is vacuous."""
-    assert [] == [path for path, _ in _closed(SCHEMA) if path[-1] != "valueFrom" and not _reaches(MOST, path)]
+    assert [path for path, _ in _closed(SCHEMA) if path[-1] != "valueFrom" and not _reaches(MOST, path)] == []
     same = {path for path, value in LEAVES.items() if _at(MOST, path) == value}
     assert {("scheduler", "replicas")} == same
 
@@ -128,7 +128,9 @@ def test_environments_say_only_what_differs(name: str) -> None:
     assert lines[0].startswith("# For ")
     assert "# yaml-language-server: $schema=../chart/values.schema.json" in lines
     leaves = dict(_leaves(yaml.safe_load("\n".join(lines))))
-    assert [] == [path for path, value in leaves.items() if LEAVES.get(path) == value and path != ("worker", "replicas")]
+    assert [
+        path for path, value in leaves.items() if LEAVES.get(path) == value and path != ("worker", "replicas")
+    ] == []
 
 
 @pytest.mark.parametrize("name", [*ENVIRONMENTS, "everything", "default"])

@@ -37,7 +37,7 @@ def watch(terminal: int, text: str, timeout: float = 60) -> str:
     return shown
 
 
-@pytest.mark.parametrize(("moment", "image_name"), [("checking", None), ("scheduler", "localhost/no-such-image:1")])
+@pytest.mark.parametrize(("moment", "image_name"), [("release", None), ("scheduler", "localhost/no-such-image:1")])
 def test_ctrl_c(namespace: Namespace, image: str, moment: str, image_name: str | None) -> None:
     """The release is gone, no helm is left, and the terminal shows its cursor again."""
     terminal, other = pty.openpty()

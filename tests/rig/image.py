@@ -183,7 +183,9 @@ def _libraries(root: Path) -> None:
         *(root / _SITE).rglob("*.so*"),
     ]
     listing = subprocess.run(["ldd", *map(str, programs)], capture_output=True, text=True, check=False).stdout
-    for match in sorted(set(re.findall(r"(?:=> )?(/\S+) \(0x", listing))):
+    # What any Debian has, and wheels that are installed later may want.
+    common = re.findall(r"lib(?:gcc_s|stdc\+\+)\.so\.\d \(libc6[^)]*\) => (\S+)", run(["/sbin/ldconfig", "-p"]))
+    for match in sorted({*re.findall(r"(?:=> )?(/\S+) \(0x", listing), *common}):
         library = Path(match)
         if root in library.parents:
             continue
