@@ -60,7 +60,7 @@ def test_lint(helm: str, name: str) -> None:
 
 
 def test_notes_tell_how_to_attach() -> None:
-    """After install the user reads how to attach from Python, the address inside the cluster, and how to see and scale."""
+    """NOTES tell how to attach from Python, the address inside the cluster, and how to see and scale."""
     said = _notes({})
     assert 'HelmCluster.from_name("demo", namespace="ns")' in said
     assert "tcp://demo-dask-scheduler.ns.svc:8786" in said

@@ -64,7 +64,7 @@ def test_generated_files_are_fresh() -> None:
 
 
 def test_schema_and_values_name_the_same_keys() -> None:
-    """Each default has its place in the schema, and each key of the schema its default, but for `global`, which is Helm's."""
+    """Defaults and schema name the same keys, but for `global`, which is Helm's."""
     named = {path for path, _ in _closed(SCHEMA)}
     given = {path[:depth] for path in LEAVES for depth in range(1, len(path) + 1)}
     # Inside of env, resources and pullSecrets the schema knows the keys of items that no default has.
@@ -135,7 +135,7 @@ def test_environments_say_only_what_differs(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*ENVIRONMENTS, "everything", "default"])
 def test_kubernetes_knows_every_field(name: str) -> None:
-    """Every object is valid by the strict schemas of Kubernetes 1.34 (claims of devices aside, which name no claim here)."""
+    """Every object is valid by the strict schemas of Kubernetes 1.34 (claims of devices aside)."""
     files = {"everything": (EVERYTHING,), "default": ()}.get(name, (VALUES / f"{name}.yaml",))
     for item in render({}, *files):
         kubernetes_validate.validate(item, "1.34", strict=True)

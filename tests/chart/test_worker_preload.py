@@ -1,4 +1,4 @@
-"""chart/files/worker.py in a real Worker of a real Scheduler: its socket listens exactly while the worker is in service."""
+"""chart/files/worker.py in a real Worker: its socket listens exactly while the worker is in service."""
 
 from __future__ import annotations
 
