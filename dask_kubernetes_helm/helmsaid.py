@@ -19,7 +19,7 @@ from dask_kubernetes_helm.errors import (
     ValuesError,
     ValuesSchemaError,
 )
-from dask_kubernetes_helm.kube import forbidden
+from dask_kubernetes_helm.kubesaid import forbidden
 
 CHART_CURE = (
     "Name a folder, a packed .tgz, a repository's 'repo/chart' or 'oci://...', or leave `chart` out for "

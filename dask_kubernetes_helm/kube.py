@@ -12,20 +12,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
 from kubernetes.aio.client.rest import RESTClientObject
 
+from dask_kubernetes_helm import kubesaid
 from dask_kubernetes_helm.auth import ClusterAuth, Credentials
 from dask_kubernetes_helm.errors import (
-    ApiUnreachableError,
     ForbiddenError,
     KubernetesError,
     NamespaceNotFoundError,
-    UnauthorizedError,
     WorkloadNotFoundError,
 )
 from dask_kubernetes_helm.portstream import PortStream, abort
@@ -38,7 +36,6 @@ USER_AGENT = "dask-kubernetes-helm"
 REQUEST_TIMEOUT = 30
 #: Seconds that closing waits for requests that nobody waits for.
 _CLOSE_TIMEOUT = 2.0
-_FORBIDDEN = re.compile(r'cannot (?P<verb>\w+) resource "(?P<resource>[\w./-]+)"')
 _PATHS = {
     "pods": "/api/v1/namespaces/{namespace}/pods",
     "services": "/api/v1/namespaces/{namespace}/services",
@@ -109,7 +106,7 @@ class Kube:
                 await self._renew(await self._reload())
                 continue
             break
-        raise self._translate(response.status, text, method, path)
+        raise kubesaid.translate(response.status, text, f"{method} {path}", self.namespace, self.credentials)
 
     async def _send(
         self, method: str, path: str, query: Mapping[str, Any] | None, body: Any, *, stream: bool
@@ -129,7 +126,7 @@ class Kube:
         try:
             return await self._finish(request)
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
-            raise self._unreachable(error) from error
+            raise kubesaid.unreachable(error, self.credentials) from error
 
     async def _finish(self, request: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
         """The response; where nobody waits for it any more, it is received and dropped.
@@ -154,42 +151,6 @@ class Kube:
         self._session = _session(credentials)
         await old.close()
 
-    def _unreachable(self, error: BaseException) -> ApiUnreachableError:
-        reason = "no answer in time" if isinstance(error, asyncio.TimeoutError) else str(error)
-        return ApiUnreachableError(
-            f"No Kubernetes API answers at {self.credentials.server} ({self.credentials.origin}): {reason}",
-            cure="Check that the cluster is up and that the kubeconfig's context is the one you mean.",
-        )
-
-    def _translate(self, status: int, text: str, method: str, path: str) -> KubernetesError:
-        try:
-            reply = json.loads(text)
-            message = str(reply.get("message", text))
-        except (ValueError, AttributeError):
-            message = text
-        message = message.strip()[:500]
-        if status == 401:  # noqa: PLR2004
-            return UnauthorizedError(
-                f"{self.credentials.server} does not accept the credentials of {self.credentials.origin}",
-                status=status,
-                cure="Log in again, or choose another context.",
-            )
-        if status == 403:  # noqa: PLR2004
-            return forbidden(message, self.namespace)
-        if status == 404 and f'namespaces "{self.namespace}" not found' in message:  # noqa: PLR2004
-            return self.no_namespace()
-        if status == 404:  # noqa: PLR2004
-            return WorkloadNotFoundError(message, status=status, cure="Was it removed by somebody else?")
-        return KubernetesError(f"{method} {path} failed with {status}: {message}", status=status)
-
-    def no_namespace(self) -> NamespaceNotFoundError:
-        """The error that says that the namespace does not exist."""
-        return NamespaceNotFoundError(
-            f"There is no namespace {self.namespace!r} at {self.credentials.server}",
-            status=404,
-            cure=f"Create it (kubectl create namespace {self.namespace}) or name another.",
-        )
-
     async def _json(self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Any = None) -> Object:
         response = await self._open(method, path, query, body)
         async with response:
@@ -202,12 +163,16 @@ class Kube:
 
     async def find(self, resource: str, selector: str = "") -> list[Object]:
         """Objects that carry the labels."""
-        reply = await self._json("GET", self._path(resource), {"labelSelector": selector or None})
-        return list(reply["items"])
+        return (await self.snapshot(resource, selector))[0]
 
-    async def watch(self, resource: str, selector: str = "", **query: Any) -> AsyncGenerator[tuple[str, Object], None]:
+    async def snapshot(self, resource: str, selector: str = "") -> tuple[list[Object], str]:
+        """Objects that carry the labels, and the version to watch them from."""
+        reply = await self._json("GET", self._path(resource), {"labelSelector": selector or None})
+        return reply["items"], reply["metadata"]["resourceVersion"]
+
+    async def watch(self, resource: str, selector: str, version: str) -> AsyncGenerator[tuple[str, Object], None]:
         """Changes of objects, as (ADDED | MODIFIED | DELETED, object), until the server ends the stream."""
-        query = {"labelSelector": selector or None, "watch": "true", **query}
+        query = {"labelSelector": selector or None, "watch": "true", "resourceVersion": version}
         response = await self._open("GET", self._path(resource), query, stream=True)
         try:
             async for line in response.content:
@@ -216,7 +181,7 @@ class Kube:
                     raise KubernetesError(str(event["object"].get("message")), status=event["object"].get("code"))
                 yield event["type"], event["object"]
         except (aiohttp.ClientError, OSError) as error:
-            raise self._unreachable(error) from error
+            raise kubesaid.unreachable(error, self.credentials) from error
         finally:
             abort(response)
 
@@ -271,20 +236,10 @@ class Kube:
                 )
             )
         except aiohttp.WSServerHandshakeError as error:
-            raise self._translate(error.status, error.message, "GET", f"pods/{pod}/portforward") from error
+            request = f"GET pods/{pod}/portforward"
+            raise kubesaid.translate(error.status, error.message, request, self.namespace, self.credentials) from error
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
-            raise self._unreachable(error) from error
-
-
-def forbidden(message: str, namespace: str) -> ForbiddenError:
-    """The error that names the verb and the object, from the API server's own sentence."""
-    match = _FORBIDDEN.search(message)
-    what = f"{match['verb']} {match['resource']}" if match else message
-    return ForbiddenError(
-        f"These credentials may not {what} in namespace {namespace}",
-        status=403,
-        cure="Ask for a Role with that permission (docs/permissions.md has one to apply).",
-    )
+            raise kubesaid.unreachable(error, self.credentials) from error
 
 
 def _session(credentials: Credentials) -> aiohttp.ClientSession:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from dask_kubernetes_helm import config, contract, permissions, schema
+from dask_kubernetes_helm import config, contract, kubesaid, permissions, schema
 from dask_kubernetes_helm.errors import (
     ForbiddenError,
     StartTimeoutError,
@@ -80,7 +80,7 @@ class ManagedRelease(Release):
     async def _preflight(self) -> None:
         exists, (rules, complete) = await asyncio.gather(self.kube.namespace_exists(), self.kube.allowed())
         if not exists:
-            raise self.kube.no_namespace().concerning(self.name, None)
+            raise kubesaid.no_namespace(self.namespace, self.kube.credentials).concerning(self.name, None)
         outside = "KUBERNETES_SERVICE_HOST" not in os.environ
         needed = permissions.INSTALL + permissions.ATTACH + (permissions.FORWARD if outside else [])
         lacking = permissions.missing(rules, needed)

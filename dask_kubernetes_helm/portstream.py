@@ -68,6 +68,9 @@ class PortStream:
         """Close the stream once what was written is sent; harmless when it is closed already."""
         with contextlib.suppress(asyncio.TimeoutError, aiohttp.ClientError, OSError):
             await asyncio.wait_for(self._websocket.close(), _CLOSE_TIMEOUT)
+
+    def abort(self) -> None:
+        """End the stream at once, whatever is still on its way."""
         abort(self._websocket._response)  # noqa: SLF001 - the only way to its transport
 
 

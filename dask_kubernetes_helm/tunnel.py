@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol
 
 from dask_kubernetes_helm.errors import HelmClusterError, PortInUseError
 
@@ -30,7 +30,10 @@ class Stream(Protocol):
         """Send bytes."""
 
     async def close(self) -> None:
-        """Close the stream."""
+        """Close the stream once what was written is sent."""
+
+    def abort(self) -> None:
+        """End the stream at once."""
 
 
 class Tunnel:
@@ -97,16 +100,24 @@ class Tunnel:
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         stream = await self._dial()
-        directions = [asyncio.create_task(_out(reader, stream)), asyncio.create_task(_in(stream, writer))]
         try:
-            done, _ = await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in directions:
-                task.cancel()
-            await asyncio.gather(*directions, return_exceptions=True)
+            await _until_one_ends(_out(reader, stream), _in(stream, writer))
             await stream.close()
+        finally:
+            stream.abort()  # at close() the pod may be gone, and would never answer a polite closing
+
+
+async def _until_one_ends(*directions: Coroutine[Any, Any, None]) -> None:
+    """Run all until one has ended, and end the others."""
+    tasks = [asyncio.create_task(direction) for direction in directions]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _out(reader: asyncio.StreamReader, stream: Stream) -> None:

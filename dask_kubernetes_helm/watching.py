@@ -164,8 +164,12 @@ class Watcher:
         selector, backoff = contract.selector(self._release), _BACKOFF
         while True:
             try:
-                # Without a version to start from, the server sends all objects first, then their changes.
-                async with contextlib.aclosing(self._kube.watch(resource, selector)) as changes:
+                items, version = await self._kube.snapshot(resource, selector)
+                objects.clear()
+                objects.update({item["metadata"]["name"]: item for item in items})
+                self._changed.set()
+                # From a version on: without one the server may wait for its cache before it answers at all.
+                async with contextlib.aclosing(self._kube.watch(resource, selector, version)) as changes:
                     async for kind, item in changes:
                         backoff = _BACKOFF
                         self._note(objects, kind, item)
@@ -174,7 +178,6 @@ class Watcher:
                     raise
             await asyncio.sleep(backoff)
             backoff = min(backoff * 2, _MAX_BACKOFF)
-            await self._forget_deleted(resource, objects)
 
     def _note(self, objects: dict[str, Object], kind: str, item: Object) -> None:
         name = item["metadata"]["name"]
@@ -182,17 +185,6 @@ class Watcher:
             objects.pop(name, None)
         elif kind in ("ADDED", "MODIFIED"):
             objects[name] = item
-        self._changed.set()
-
-    async def _forget_deleted(self, resource: str, objects: dict[str, Object]) -> None:
-        """Drop what went away while no watch was open."""
-        try:
-            current = await self._kube.find(resource, contract.selector(self._release))
-        except KubernetesError:
-            return
-        names = {item["metadata"]["name"] for item in current}
-        for name in set(objects) - names:
-            del objects[name]
         self._changed.set()
 
     def _raise_for_broken_watch(self) -> None:

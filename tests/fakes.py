@@ -30,7 +30,9 @@ class FakeKube:
         self.script, self.text = list(script), log
         self.watches = 0
 
-    async def watch(self, resource: str, selector: str) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
+    async def watch(
+        self, resource: str, selector: str, version: str
+    ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
         self.watches += 1
         if resource == "pods":
             while self.script:
@@ -40,6 +42,9 @@ class FakeKube:
 
     async def find(self, resource: str, selector: str = "") -> list[dict[str, Any]]:
         return []
+
+    async def snapshot(self, resource: str, selector: str = "") -> tuple[list[dict[str, Any]], str]:
+        return [], "1"
 
     async def log(self, pod: str, container: str, *, previous: bool = False, tail: int | None = None) -> str:
         return self.text
@@ -59,4 +64,7 @@ class Echo:
         await self.queue.put(data)
 
     async def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
         self.closed = True

@@ -67,9 +67,11 @@ volumes:
     configMap:
       name: {{ include "dask.fullname" .root }}-worker
       items:
-        # Dask imports it under its file's name, which must not be in the way of a user's own module.
+        # Dask imports them under their files' names, which must not be in the way of a user's own module.
         - key: worker.py
           path: dask_kubernetes_helm_worker.py
+        - key: nanny.py
+          path: dask_kubernetes_helm_nanny.py
   {{- end }}
   {{- with .role.mounts.volumes }}
   {{- toYaml . | nindent 2 }}

@@ -246,13 +246,18 @@ def test_worker_probes() -> None:
     assert {"livenessProbe", "startupProbe"} & main.keys() == set()
 
 
-def test_the_preload_is_mounted() -> None:
-    """The worker is told the path where its ConfigMap's file is mounted, under a name that users don't have."""
+def test_the_preloads_are_mounted() -> None:
+    """Worker and nanny are told the paths of their mounted files, under names that users do not have."""
     (preload,) = (volume["configMap"] for volume in pod("worker")["volumes"] if volume["name"] == "preload")
     (mount,) = (mount for mount in container("worker")["volumeMounts"] if mount["name"] == "preload")
-    (item,) = preload["items"]
     config = one(render(), "ConfigMap")
     assert config["metadata"]["name"] == preload["name"]
-    assert item["key"] in config["data"]
-    assert f"{mount['mountPath']}/{item['path']}" == option("preload")
-    assert item["path"] == "dask_kubernetes_helm_worker.py"
+    assert {item["key"] for item in preload["items"]} == config["data"].keys() == {"worker.py", "nanny.py"}
+    paths = {item["key"]: f"{mount['mountPath']}/{item['path']}" for item in preload["items"]}
+    assert paths == {"worker.py": option("preload"), "nanny.py": option("preload-nanny")}
+    assert all(item["path"].startswith("dask_kubernetes_helm_") for item in preload["items"])
+
+
+def test_no_nanny_no_preload_for_it() -> None:
+    """Without a nanny nothing is told to load a nanny's preload."""
+    assert not [text for text in container("worker", {"worker": {"nanny": False}})["args"] if "preload-nanny" in text]

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from distributed import Scheduler, Worker
+from distributed import Nanny, Scheduler, Worker
 from distributed.core import Status
 from distributed.utils import import_file
 
@@ -178,3 +178,22 @@ def test_it_needs_only_what_every_image_has() -> None:
     lines = PRELOAD.read_text().splitlines()
     imported = {line.split()[1].partition(".")[0] for line in lines if line.startswith(("import ", "from "))}
     assert imported == {"contextlib", "logging", "os", "socket", "distributed", "tornado"}
+
+
+async def test_a_nanny_ends_its_worker_while_it_still_listens(
+    scheduler: Scheduler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By chart/files/nanny.py the worker has ended when its nanny stops listening, so none waits for a deaf nanny."""
+    path = tmp_path / "dask_kubernetes_helm_nanny.py"
+    path.write_text((CHART / "files" / "nanny.py").read_text())
+    address = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
+    workers_at_stop = []
+    async with Nanny(scheduler.address, nthreads=1, preload_nanny=[str(path)], **address) as nanny:
+        stop = nanny.stop
+
+        def noted() -> None:
+            workers_at_stop.append(nanny.process and nanny.process.status)
+            stop()
+
+        monkeypatch.setattr(nanny, "stop", noted)
+    assert workers_at_stop[0] == Status.stopped

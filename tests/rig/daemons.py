@@ -73,6 +73,7 @@ class Daemon:
                 start_new_session=True,
                 cwd="/",
             )
+        process.returncode = 0  # it outlives this program, so Popen need not warn that it still runs
         record = self._pidfile.with_suffix(".new")
         record.write_text(json.dumps({"pid": process.pid, "began": began(process.pid)}))
         record.rename(self._pidfile)

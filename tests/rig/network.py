@@ -18,6 +18,8 @@ def up(settings: Settings) -> None:
         run(["ip", "link", "add", settings.bridge, "type", "bridge"])
     run(["ip", "address", "replace", f"{settings.gateway}/24", "dev", settings.bridge])
     run(["ip", "link", "set", settings.bridge, "up"])
+    # What a node's rules don't translate (yet) is refused here, rather than sent out of this machine and lost there.
+    run(["ip", "route", "replace", "unreachable", f"{settings.services}.0.0/16"])
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
     for node in settings.nodes:
         _connect(settings, node)
@@ -52,7 +54,8 @@ def _disconnect(node: Node) -> None:
 
 
 def down(settings: Settings) -> None:
-    """Remove all of it; routes go with the links."""
+    """Remove all of it; a route to a link goes with that link."""
     for node in settings.nodes:
         _disconnect(node)
+    succeeds(["ip", "route", "delete", "unreachable", f"{settings.services}.0.0/16"])
     succeeds(["ip", "link", "delete", settings.bridge])

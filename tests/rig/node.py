@@ -34,6 +34,7 @@ def configure(node: Node) -> None:
     facts = {
         "run": node.run,
         "disk": node.disk,
+        "logs": node.disk / "pod-logs",
         "socket": node.socket,
         "pause": settings.PAUSE_IMAGE,
         "pods": node.pods,
@@ -134,6 +135,7 @@ def stop(node: Node) -> None:
     daemons(node)[0].stop()
     _unmount(node)
     _remove_cgroups(node)
+    _remove_log_links(node)
     shutil.rmtree(node.disk, ignore_errors=True)
 
 
@@ -184,3 +186,10 @@ def _remove_cgroups(node: Node) -> None:
                     folder.rmdir()
             with contextlib.suppress(OSError):
                 top.rmdir()
+
+
+def _remove_log_links(node: Node) -> None:
+    """Kubelets link each container's log from a folder that can't be configured."""
+    for link in Path("/var/log/containers").glob("*.log"):
+        if node.disk in link.readlink().parents:
+            link.unlink(missing_ok=True)

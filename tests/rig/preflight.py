@@ -30,6 +30,7 @@ PACKAGES = {
     "nsenter": "util-linux",
     "openssl": "openssl",
     "runc": "runc",
+    "sysctl": "procps",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
 }
 _MINIMUM_GO = (1, 24)

@@ -1,0 +1,67 @@
+"""What all measurements share: a namespace, kubectl, a clock and a table.
+
+Belongs here: nothing that is measured.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).parent.parent
+CONSOLE = Console(stderr=False, soft_wrap=True, highlight=False)
+
+
+def run(*command: str, text: str | None = None) -> str:
+    """What a command prints; raises with what it said."""
+    result = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    if result.returncode:
+        sys.exit(f"{' '.join(command)}: {result.stderr}")
+    return result.stdout
+
+
+def image() -> str:
+    """The Dask image that the nodes hold."""
+    if "IMAGE" not in os.environ:
+        sys.exit('IMAGE is not set: run `make bench`, or eval "$(make -s env)" first')
+    return os.environ["IMAGE"]
+
+
+@contextlib.contextmanager
+def namespace() -> Iterator[str]:
+    """A fresh namespace, deleted with all that is in it."""
+    name = f"bench-{uuid.uuid4().hex[:8]}"
+    run("kubectl", "create", "namespace", name)
+    try:
+        yield name
+    finally:
+        run("kubectl", "delete", "namespace", name)
+
+
+def say(text: str) -> None:
+    """Tell that a measurement goes on."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table."""
+    table = Table(title=title, title_justify="left")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if index else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row))
+    CONSOLE.print(table)
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle one."""
+    return statistics.median(values)

@@ -1,0 +1,91 @@
+"""What the Kubernetes API says when it refuses, as our errors.
+
+Belongs here: reading status codes and messages. Never here: making requests (kube.py does).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+
+from dask_kubernetes_helm.auth import Credentials
+from dask_kubernetes_helm.errors import (
+    ApiUnreachableError,
+    ForbiddenError,
+    KubernetesError,
+    NamespaceNotFoundError,
+    UnauthorizedError,
+    WorkloadNotFoundError,
+)
+
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
+_MAY_NOT = re.compile(r'cannot (?P<verb>\w+) resource "(?P<resource>[\w./-]+)"')
+
+
+def translate(status: int, text: str, request: str, namespace: str, credentials: Credentials) -> KubernetesError:
+    """Our error for an answer that is none.
+
+    Parameters
+    ----------
+    status : int
+        HTTP's.
+    text : str
+        The answer's body: a `Status` object in JSON, or what a proxy said.
+    request : str
+        What was asked.
+    namespace : str
+        Where.
+    credentials : Credentials
+        As whom, and of whom.
+    """
+    message = _message(text)
+    if status == _UNAUTHORIZED:
+        return UnauthorizedError(
+            f"{credentials.server} does not accept the credentials of {credentials.origin}",
+            status=status,
+            cure="Log in again, or choose another context.",
+        )
+    if status == _FORBIDDEN:
+        return forbidden(message, namespace)
+    if status == _NOT_FOUND and f'namespaces "{namespace}" not found' in message:
+        return no_namespace(namespace, credentials)
+    if status == _NOT_FOUND:
+        return WorkloadNotFoundError(message, status=status, cure="Was it removed by somebody else?")
+    return KubernetesError(f"{request} failed with {status}: {message}", status=status)
+
+
+def _message(text: str) -> str:
+    with contextlib.suppress(ValueError, AttributeError):  # a proxy's answer is no JSON object
+        text = str(json.loads(text).get("message", text))
+    return text.strip()[:500]
+
+
+def forbidden(message: str, namespace: str) -> ForbiddenError:
+    """The error that names the verb and the object, from the API server's own sentence."""
+    match = _MAY_NOT.search(message)
+    what = f"{match['verb']} {match['resource']}" if match else message
+    return ForbiddenError(
+        f"These credentials may not {what} in namespace {namespace}",
+        status=_FORBIDDEN,
+        cure="Ask for a Role with that permission (docs/permissions.md has one to apply).",
+    )
+
+
+def no_namespace(namespace: str, credentials: Credentials) -> NamespaceNotFoundError:
+    """The error that says that the namespace does not exist."""
+    return NamespaceNotFoundError(
+        f"There is no namespace {namespace!r} at {credentials.server}",
+        status=_NOT_FOUND,
+        cure=f"Create it (kubectl create namespace {namespace}) or name another.",
+    )
+
+
+def unreachable(error: BaseException, credentials: Credentials) -> ApiUnreachableError:
+    """The error that says that nobody answers."""
+    reason = "no answer in time" if isinstance(error, asyncio.TimeoutError) else str(error)
+    return ApiUnreachableError(
+        f"No Kubernetes API answers at {credentials.server} ({credentials.origin}): {reason}",
+        cure="Check that the cluster is up and that the kubeconfig's context is the one you mean.",
+    )
