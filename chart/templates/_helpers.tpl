@@ -93,6 +93,7 @@ tcp://{{ include "dask.fullname" . }}-scheduler:{{ .Values.scheduler.servicePort
 
 {{/*
 A Kubernetes quantity of memory as the number of bytes: 6G, 6Gi, 1.5Gi, 128974848, 129e6, 128974848000m.
+Exact up to 8 TiB; beyond, a fraction of a byte may be lost.
 https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 */}}
 {{- define "dask.bytes" -}}

@@ -21,6 +21,9 @@ FACTORS = {
     **{unit: 1024**power for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), start=1)},
 }
 
+#: Above, Helm's 64-bit floats lose the thousandth of a byte that Kubernetes rounds up for.
+EXACT = 2**43
+
 
 def _bytes(quantity: str) -> int:
     """What Kubernetes takes a quantity for: exact, with fractions of a byte rounded up."""
@@ -100,13 +103,13 @@ def converter(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "{0:f}{1}".format,
             st.decimals(min_value=Decimal("0.001"), max_value=4096, places=3),
             st.sampled_from(list(FACTORS)),
-        ).filter(lambda quantity: _bytes(quantity) < 2**53),
+        ).filter(lambda quantity: _bytes(quantity) <= EXACT),
         min_size=1,
         max_size=200,
     )
 )
 def test_any_quantity_is_exact(converter: Path, quantities: list[str]) -> None:
-    """The number of bytes is the one that Kubernetes computes, for any number and unit."""
+    """The number of bytes is the one that Kubernetes computes, for any number and unit up to 8 TiB."""
     objects = render({"global": {"quantities": quantities}}, chart=converter)
     (converted,) = (item["items"] for item in objects if item["kind"] == "List")
     assert [str(_bytes(quantity)) for quantity in quantities] == converted
@@ -114,9 +117,9 @@ def test_any_quantity_is_exact(converter: Path, quantities: list[str]) -> None:
 
 def test_nanny() -> None:
     """worker.nanny chooses between a worker under a nanny and a bare one."""
-    assert {"--nanny"} == {item for item in container("worker")["args"] if "nanny" in item}
-    bare = container("worker", {"worker": {"nanny": False}})["args"]
-    assert {"--no-nanny"} == {item for item in bare if "nanny" in item}
+    flags = {"--nanny", "--no-nanny"}
+    assert {"--nanny"} == flags & set(container("worker")["args"])
+    assert {"--no-nanny"} == flags & set(container("worker", {"worker": {"nanny": False}})["args"])
 
 
 def test_a_worker_knows_where_it_belongs() -> None:

@@ -89,11 +89,10 @@ async def test_closed_before_registration(scheduler: Scheduler, preload: str, po
     registered = asyncio.Event()
     add_worker = scheduler.add_worker
 
-    async def later(*args: Any, **kwargs: Any) -> None:
+    async def later(comm: Any, **kwargs: Any) -> None:
         await registered.wait()
-        await add_worker(*args, **kwargs)
+        await add_worker(comm, **kwargs)
 
-    scheduler.stream_handlers.clear()
     scheduler.handlers["register-worker"] = later
     worker = Worker(scheduler.address, nthreads=1, preload=[preload], host="127.0.0.1", dashboard_address="127.0.0.1:0")
     starting = asyncio.ensure_future(worker.start())
