@@ -101,7 +101,6 @@ def _apiserver(cluster: Settings, programs: Path) -> list[str]:
         "--audit-log-mode=blocking",  # a count taken after a call holds that call
         "--audit-log-maxsize=50",
         "--audit-log-maxbackup=1",
-        "--endpoint-reconciler-type=none",
         "--v=1",
     ]
 

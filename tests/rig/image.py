@@ -184,7 +184,8 @@ def _libraries(root: Path) -> None:
     ]
     listing = subprocess.run(["ldd", *map(str, programs)], capture_output=True, text=True, check=False).stdout
     # What any Debian has, and wheels that are installed later may want.
-    common = re.findall(r"lib(?:gcc_s|stdc\+\+)\.so\.\d \(libc6[^)]*\) => (\S+)", run(["/sbin/ldconfig", "-p"]))
+    names = r"gcc_s|stdc\+\+|c|m|dl|rt|pthread|util|resolv|nss_dns|nss_files"
+    common = re.findall(rf"lib(?:{names})\.so\.\d \(libc6[^)]*\) => (\S+)", run(["/sbin/ldconfig", "-p"]))
     for match in sorted({*re.findall(r"(?:=> )?(/\S+) \(0x", listing), *common}):
         library = Path(match)
         if root in library.parents:

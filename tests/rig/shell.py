@@ -6,6 +6,7 @@ Belongs here: what every other module needs to act and to speak. Never here: kno
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 import sys
 import threading
@@ -28,14 +29,23 @@ def say(text: str) -> None:
 
 @contextlib.contextmanager
 def step(text: str) -> Iterator[None]:
-    """Tell that something begins, that it goes on, and how long it took."""
-    began, ended = time.monotonic(), threading.Event()
+    """Tell that something begins, that it goes on, and how long it took: in place on a terminal, by lines elsewhere."""
+    began, ended, live = time.monotonic(), threading.Event(), sys.stderr.isatty()
+
+    def elapsed() -> str:
+        return f"{time.monotonic() - began:.0f} s"
 
     def beat() -> None:
-        while not ended.wait(_HEARTBEAT):
-            say(f"    ... {text} ({time.monotonic() - began:.0f} s)")
+        while not ended.wait(1 if live else _HEARTBEAT):
+            if live:
+                _rewrite(f"==> {text}", f" ({elapsed()})")
+            else:
+                say(f"    ... {text} ({elapsed()})")
 
-    say(f"==> {text}")
+    if live:
+        _rewrite(f"==> {text}", "")
+    else:
+        say(f"==> {text}")
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
     try:
@@ -43,7 +53,17 @@ def step(text: str) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-    say(f"    {time.monotonic() - began:.1f} s")
+        if live:
+            _rewrite(f"==> {text}", f" ({elapsed()})\n")
+    if not live:
+        say(f"    {elapsed()}")
+
+
+def _rewrite(text: str, end: str) -> None:
+    """Put a line in the place of the terminal's last one; cut, as a line that wraps can't be replaced."""
+    width = shutil.get_terminal_size().columns - len(end) - 1
+    cut = text if len(text) <= width else text[: width - 3] + "..."
+    print(f"\r\033[K{cut}{end}", end="", file=sys.stderr, flush=True)
 
 
 def run(

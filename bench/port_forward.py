@@ -1,0 +1,204 @@
+"""A port of a pod, reached by our port-forward, kr8s's, the official client's, kubectl's, and at the pod's own address.
+
+A server in the pod sends, takes, or echoes; what is measured is the throughput of one connection in each direction, the
+round trip of a small message, and the time until a new connection has carried its first byte. The ways take turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from kr8s.objects import Pod
+from kubernetes import client as official
+from kubernetes import config as official_config
+from kubernetes.stream import portforward
+
+from bench import common
+from dask_kubernetes_helm.kube import Kube
+from dask_kubernetes_helm.tunnel import Tunnel
+
+PORT, SIZE, PINGS = 9000, 256 << 20, 500
+_SERVER = f"""
+import socket, threading
+block = b"x" * (1 << 20)
+def serve(peer):
+    with peer:
+        kind = peer.recv(1)
+        if kind == b"d":
+            for _ in range({SIZE} >> 20): peer.sendall(block)
+            peer.recv(1)
+        elif kind == b"u":
+            left = {SIZE}
+            while left: left -= len(peer.recv(1 << 20))
+            peer.sendall(b"k")
+            peer.recv(1)
+        else:
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            while data := peer.recv(64): peer.sendall(data)
+listener = socket.create_server(("", {PORT}))
+while True: threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+"""
+Way = Callable[[str, str], contextlib.AbstractContextManager[tuple[str, int]]]
+
+
+@contextlib.contextmanager
+def direct(namespace: str, pod: str) -> Iterator[tuple[str, int]]:
+    """No port-forward: the host has a route to the embedded cluster's pods."""
+    yield common.run("kubectl", "-n", namespace, "get", "pod", pod, "--output=jsonpath={.status.podIP}"), PORT
+
+
+@contextlib.contextmanager
+def ours(namespace: str, pod: str) -> Iterator[tuple[str, int]]:
+    """The package's tunnel, in a loop of its own as in Dask."""
+    loop, stop, ready = asyncio.new_event_loop(), asyncio.Event(), threading.Event()
+    address = []
+
+    async def carry() -> None:
+        kube = await Kube.connect(None, namespace)
+        tunnel = await Tunnel(lambda: kube.dial(pod, PORT)).start()
+        address.append((tunnel.host, tunnel.port))
+        ready.set()
+        await stop.wait()
+        await tunnel.close()
+        await kube.close()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(carry()))
+    thread.start()
+    ready.wait()
+    yield address[0]
+    loop.call_soon_threadsafe(stop.set)
+    thread.join()
+    loop.close()
+
+
+@contextlib.contextmanager
+def kr8s(namespace: str, pod: str) -> Iterator[tuple[str, int]]:
+    """What dask-kubernetes' operator and dask-ctl use."""
+    with Pod.get(pod, namespace=namespace).portforward(PORT, local_port="auto") as port:
+        yield "127.0.0.1", port
+
+
+@contextlib.contextmanager
+def official_client(namespace: str, pod: str) -> Iterator[tuple[str, int]]:
+    """The official client's socket, with a thread for each direction behind a local port."""
+    official_config.load_kube_config()
+    api = official.CoreV1Api()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def copy(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                target.sendall(data)
+        with contextlib.suppress(OSError):
+            target.close()
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                peer = listener.accept()[0]
+                forward = portforward(api.connect_get_namespaced_pod_portforward, pod, namespace, ports=str(PORT))
+                stream = forward.socket(PORT)
+                stream.settimeout(None)
+                for pair in ((peer, stream), (stream, peer)):
+                    threading.Thread(target=copy, args=pair, daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    yield listener.getsockname()
+    listener.close()
+
+
+@contextlib.contextmanager
+def kubectl(namespace: str, pod: str) -> Iterator[tuple[str, int]]:
+    """A process of kubectl's."""
+    command = ["kubectl", "--namespace", namespace, "port-forward", f"pod/{pod}", f":{PORT}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        yield "127.0.0.1", int(process.stdout.readline().split(":")[1].split()[0])
+        process.terminate()
+
+
+WAYS: dict[str, Way] = {
+    "direct": direct,
+    "ours": ours,
+    "kubectl": kubectl,
+    "kr8s": kr8s,
+    "official client": official_client,
+}
+
+
+def _connect(address: tuple[str, int]) -> socket.socket:
+    peer = socket.create_connection(address, timeout=120)
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return peer
+
+
+def measure(address: tuple[str, int]) -> dict[str, float]:
+    """Figures of one way."""
+    figures = {}
+    began = time.perf_counter()
+    with _connect(address) as peer:
+        peer.sendall(b"p")
+        peer.sendall(b"x" * 63)
+        peer.recv(64)
+        figures["connect ms"] = (time.perf_counter() - began) * 1e3
+    with _connect(address) as peer:
+        peer.sendall(b"p")
+        began = time.perf_counter()
+        for _ in range(PINGS):
+            peer.sendall(b"x" * 64)
+            left = 64
+            while left:
+                left -= len(peer.recv(left))
+        figures["round trip ms"] = (time.perf_counter() - began) / PINGS * 1e3
+    with _connect(address) as peer:
+        began = time.perf_counter()
+        peer.sendall(b"d")
+        left = SIZE
+        while left:
+            left -= len(peer.recv(1 << 20))
+        figures["down MiB/s"] = (SIZE >> 20) / (time.perf_counter() - began)
+    with _connect(address) as peer:
+        began = time.perf_counter()
+        peer.sendall(b"u")
+        block = b"x" * (1 << 20)
+        for _ in range(SIZE >> 20):
+            peer.sendall(block)
+        peer.recv(1)
+        figures["up MiB/s"] = (SIZE >> 20) / (time.perf_counter() - began)
+    return figures
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tries", type=int, default=3)
+    options = parser.parse_args()
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in WAYS}
+    with common.namespace() as namespace:
+        kubectl = ("kubectl", "--namespace", namespace)
+        common.run(*kubectl, "run", "server", f"--image={common.image()}", "--command", "--", "python", "-c", _SERVER)
+        common.run(*kubectl, "wait", "pod/server", "--for=condition=Ready", "--timeout=60s")
+        time.sleep(1)  # until Python listens; nothing tells
+        for number in range(options.tries):
+            for name, way in WAYS.items():
+                common.say(f"port-forward: {name}, try {number + 1} of {options.tries}")
+                with way(namespace, "server") as address:
+                    found[name].append(measure(address))
+        common.run(*kubectl, "delete", "pod", "server", "--now")
+    columns = ["connect ms", "round trip ms", "down MiB/s", "up MiB/s"]
+    medians = {
+        name: [common.median([try_[column] for try_ in tries]) for column in columns] for name, tries in found.items()
+    }
+    rows = [(name, *figures, figures[2] / medians["kubectl"][2]) for name, figures in medians.items()]
+    common.show("Port-forward, one connection", ["", *columns, "down over kubectl"], rows)
+
+
+if __name__ == "__main__":
+    main()
