@@ -57,9 +57,10 @@ def _recipe() -> str:
 
 
 def _is_ours(cluster: Settings) -> bool:
-    """Whether there is a cluster's state, by this recipe, from this boot."""
+    """Whether there is a cluster's state, by this recipe, from this boot, and its nodes' namespaces."""
     recipe = cluster.run / "recipe"
-    return recipe.exists() and recipe.read_text() == _recipe()
+    made = recipe.exists() and recipe.read_text() == _recipe()
+    return made and all(network.has_namespace(item) for item in cluster.nodes)
 
 
 def _configure(cluster: Settings) -> None:

@@ -26,19 +26,24 @@ def up(settings: Settings) -> None:
 
 
 def _connect(settings: Settings, node: Node) -> None:
-    if not is_up(node):
-        _disconnect(node)
+    if not has_namespace(node):
         run(["ip", "netns", "add", node.namespace])
+    inside = ["ip", "-n", node.namespace]
+    if not is_up(node):
+        _unplug(node)
         run(["ip", "link", "add", node.link, "type", "veth", "peer", "name", "eth0", "netns", node.namespace])
-        inside = ["ip", "-n", node.namespace]
-        run([*inside, "address", "add", f"{node.address}/24", "dev", "eth0"])
-        for link in ("lo", "eth0"):
-            run([*inside, "link", "set", link, "up"])
-        run([*inside, "route", "add", "default", "via", settings.gateway])
-        enter = ["nsenter", f"--net=/run/netns/{node.namespace}"]
-        run([*enter, "sysctl", "-qw", "net.ipv4.ip_forward=1"])
+    run([*inside, "address", "replace", f"{node.address}/24", "dev", "eth0"])
+    for link in ("lo", "eth0"):
+        run([*inside, "link", "set", link, "up"])
+    run([*inside, "route", "replace", "default", "via", settings.gateway])
+    run(["nsenter", f"--net=/run/netns/{node.namespace}", "sysctl", "-qw", "net.ipv4.ip_forward=1"])
     run(["ip", "link", "set", node.link, "master", settings.bridge, "up"])
     run(["ip", "route", "replace", node.pods, "via", node.address])
+
+
+def has_namespace(node: Node) -> bool:
+    """Whether a node's namespace has its name; daemons that were started in one that has lost it are cut off."""
+    return succeeds(["ip", "-n", node.namespace, "link", "show", "lo"])
 
 
 def is_up(node: Node) -> bool:
@@ -48,14 +53,15 @@ def is_up(node: Node) -> bool:
     )
 
 
-def _disconnect(node: Node) -> None:
+def _unplug(node: Node) -> None:
     succeeds(["ip", "link", "delete", node.link])
-    succeeds(["ip", "netns", "delete", node.namespace])
+    succeeds(["ip", "-n", node.namespace, "link", "delete", "eth0"])
 
 
 def down(settings: Settings) -> None:
     """Remove all of it; a route to a link goes with that link."""
     for node in settings.nodes:
-        _disconnect(node)
+        _unplug(node)
+        succeeds(["ip", "netns", "delete", node.namespace])
     succeeds(["ip", "route", "delete", "unreachable", f"{settings.services}.0.0/16"])
     succeeds(["ip", "link", "delete", settings.bridge])
