@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).parent.parent
-CONSOLE = Console(stderr=False, soft_wrap=True, highlight=False)
+CONSOLE = Console(width=110, highlight=False)
 
 
 def run(*command: str, text: str | None = None) -> str:
@@ -56,7 +56,7 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -
     """Print a table."""
     table = Table(title=title, title_justify="left")
     for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if index else "left", no_wrap=True)
+        table.add_column(column, justify="right" if index else "left", min_width=8)
     for row in rows:
         table.add_row(*(f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row))
     CONSOLE.print(table)

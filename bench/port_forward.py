@@ -24,7 +24,7 @@ from bench import common
 from dask_kubernetes_helm.kube import Kube
 from dask_kubernetes_helm.tunnel import Tunnel
 
-PORT, SIZE, PINGS = 9000, 256 << 20, 500
+PORT, SIZE, PINGS = 9000, 64 << 20, 500
 _SERVER = f"""
 import socket, threading
 block = b"x" * (1 << 20)
