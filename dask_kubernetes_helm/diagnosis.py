@@ -24,6 +24,7 @@ Object = dict[str, Any]
 
 _NEVER_PULLED = {"ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError"}
 _MISCONFIGURED = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+_CREATING = "pulling image, creating"
 #: Restarts after which a container that keeps failing is called crashing: the first may be a race at start-up.
 _CRASHES = 2
 
@@ -140,13 +141,14 @@ def phase(pod: Object) -> str:
     conditions = {item["type"]: item["status"] for item in pod.get("status", {}).get("conditions", [])}
     if conditions.get("PodScheduled") != "True":
         return "waiting for a node"
-    for _, status in _containers(pod):
+    containers = list(_containers(pod))
+    for _, status in containers:
         waiting = status.get("state", {}).get("waiting")
         if waiting:
-            return {"ContainerCreating": "pulling image, creating", "PodInitializing": "initializing"}.get(
+            return {"ContainerCreating": _CREATING, "PodInitializing": "initializing"}.get(
                 waiting.get("reason", ""), str(waiting.get("reason"))
             )
-    return "starting"
+    return "starting" if containers else _CREATING
 
 
 def is_ready(pod: Object) -> bool:
