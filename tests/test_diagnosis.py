@@ -63,11 +63,17 @@ def test_a_healthy_pod_has_no_finding() -> None:
     assert diagnosis.examine(pod(initContainerStatuses=[done], containerStatuses=[running])) is None
 
 
+SCHEDULED = {"type": "PodScheduled", "status": "True"}
+
+
 @pytest.mark.parametrize(
     ("item", "words"),
     [
         (pod(), "waiting for a node"),
-        (pod(conditions=[{"type": "PodScheduled", "status": "True"}]), "starting"),
+        (pod(conditions=[SCHEDULED]), "pulling image, creating"),
+        (pod(conditions=[SCHEDULED], containerStatuses=[waiting("ContainerCreating")]), "pulling image, creating"),
+        (pod(conditions=[SCHEDULED], containerStatuses=[waiting("ImagePullBackOff")]), "ImagePullBackOff"),
+        (pod(conditions=[SCHEDULED], containerStatuses=[{"name": "scheduler", "state": {"running": {}}}]), "starting"),
         (pod(conditions=[{"type": "Ready", "status": "True"}]), "ready"),
     ],
 )
