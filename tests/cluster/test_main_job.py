@@ -116,6 +116,20 @@ def test_logs_and_representation(make_cluster, namespace: Namespace) -> None:
     assert "workers=1" in repr(cluster)
 
 
+def test_notebook_widget(make_cluster, namespace: Namespace) -> None:
+    """Dask's own widget shows the release, and its button scales it."""
+    cluster = make_cluster(name="noted", n_workers=1)
+    status, scaling = cluster._widget().children
+    for text in ("noted", namespace.name, "dask-0.", "port-forward"):
+        assert text in status.value
+    number, button = scaling.children[1].children[0].children
+    number.value = 2
+    button.click()
+    until(lambda: namespace.replicas() == 2)
+    cluster.wait_for_workers(2, timeout=60)
+    until(lambda: "2" in scaling.children[0].value)
+
+
 async def test_asynchronous(namespace: Namespace, image: str) -> None:
     """The same in a running event loop: async with, awaited verbs, nothing left."""
     settled = {"namespace": namespace.name, "environment": "ci", "image": image, "quiet": True, "asynchronous": True}
