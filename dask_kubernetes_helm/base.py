@@ -257,7 +257,7 @@ async def _answers(address: str) -> bool:
     """Whether a Dask scheduler answers."""
     scheduler = rpc(address, timeout=_PROBE_TIMEOUT)
     try:
-        await asyncio.wait_for(scheduler.identity(n_workers=0), _PROBE_TIMEOUT)
+        await asyncio.wait_for(scheduler.echo(data=None), _PROBE_TIMEOUT)
     except (OSError, asyncio.TimeoutError):
         return False
     finally:

@@ -108,7 +108,7 @@ def _compute(client: Client, say: Callable[[str], None]) -> float:
 
 
 def _workers(client: Client) -> int:
-    return len(client.scheduler_info(n_workers=-1)["workers"])
+    return len(client.nthreads())
 
 
 def _await_workers(client: Client, number: int, timeout: float = 180) -> None:

@@ -244,6 +244,9 @@ class Kube:
 
 def _session(credentials: Credentials) -> aiohttp.ClientSession:
     """The library's own HTTP session, with its TLS settings; from version 37 on it is made on first use."""
+    # As kubectl and helm judge certificates: from 3.13 on Python refuses authorities that lack formalities of RFC 5280,
+    # which those of many a cluster do. https://docs.python.org/3/library/ssl.html#ssl.create_default_context
+    credentials.configuration.disable_strict_ssl_verification = True
     rest = RESTClientObject(credentials.configuration)
     session: aiohttp.ClientSession = rest.pool_manager or rest._create_pool_manager()  # noqa: SLF001 - as WsApiClient does
     return session

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import re
+import ssl
 
 from dask_kubernetes_helm.auth import Credentials
 from dask_kubernetes_helm.errors import (
@@ -83,7 +84,14 @@ def no_namespace(namespace: str, credentials: Credentials) -> NamespaceNotFoundE
 
 
 def unreachable(error: BaseException, credentials: Credentials) -> ApiUnreachableError:
-    """The error that says that nobody answers."""
+    """The error that says that nobody answers, or nobody whom the credentials trust."""
+    refused = getattr(error, "certificate_error", None)
+    if isinstance(refused, ssl.SSLCertVerificationError):
+        return ApiUnreachableError(
+            f"The certificate of {credentials.server} is not one that {credentials.origin} trusts: "
+            f"{refused.verify_message}",
+            cure="Is its certificate-authority that of the cluster as it is now? Fetch the kubeconfig anew.",
+        )
     reason = "no answer in time" if isinstance(error, asyncio.TimeoutError) else str(error)
     return ApiUnreachableError(
         f"No Kubernetes API answers at {credentials.server} ({credentials.origin}): {reason}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import socket
 import time
@@ -14,6 +16,7 @@ import pytest
 
 from dask_kubernetes_helm import HelmCluster, errors
 from dask_kubernetes_helm.auth import KubeAuth, KubeConfig
+from tests.rig.pki import Authority
 
 from .conftest import Namespace, run, until
 
@@ -116,6 +119,19 @@ def test_no_cluster(refuse) -> None:
     message = refuse(errors.ApiUnreachableError, auth=KubeAuth("https://127.0.0.1:1", verify_ssl=False))
     says(message, "https://127.0.0.1:1", "kubeconfig")
     assert time.monotonic() - began < 10
+
+
+def test_a_stranger_in_the_api_servers_place(refuse, tmp_path: Path) -> None:
+    """A certificate by an authority that the kubeconfig doesn't name: that it is not trusted, and whose it is."""
+    stranger = Authority(tmp_path / "pki")
+    stranger.create()
+    kubeconfig = json.loads(Path(os.environ["KUBECONFIG"]).read_text())
+    encoded = base64.b64encode(stranger.certificate.read_bytes()).decode()
+    kubeconfig["clusters"][0]["cluster"]["certificate-authority-data"] = encoded
+    (tmp_path / "config").write_text(json.dumps(kubeconfig))
+    server = kubeconfig["clusters"][0]["cluster"]["server"]
+    message = refuse(errors.ApiUnreachableError, auth=KubeConfig(tmp_path / "config"))
+    says(message, f"certificate of {server}", "not one that context 'embedded'", "Fetch the kubeconfig anew")
 
 
 def test_no_kubeconfig(refuse, tmp_path: Path) -> None:

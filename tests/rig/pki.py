@@ -27,7 +27,8 @@ class Authority:
         self.folder.chmod(0o700)
         self._private_key(self._key)
         subject = ["-subj", "/CN=dask-kubernetes-helm-rig", "-days", _DAYS]
-        run(["openssl", "req", "-x509", "-new", "-key", self._key, *subject, "-out", self.certificate])
+        usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+        run(["openssl", "req", "-x509", "-new", "-key", self._key, *subject, *usage, "-out", self.certificate])
         run(["openssl", "genrsa", "-out", self.folder / "sa.key", "2048"])
         run(["openssl", "rsa", "-in", self.folder / "sa.key", "-pubout", "-out", self.folder / "sa.pub"])
 
@@ -39,6 +40,7 @@ class Authority:
         extension = self.folder / f"{name}.ext"
         extension.write_text(
             f"subjectAltName={alternatives or 'DNS:' + name}\nextendedKeyUsage=serverAuth,clientAuth\n"
+            "authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n"
         )
         signer: list[str | Path] = [
             "-CA",
