@@ -7,6 +7,7 @@ It runs on the cluster that the kubeconfig's context names, with the image in th
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import threading
@@ -42,6 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
     except HelmClusterError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # nobody reads any more; the release is removed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 class _Teller:
@@ -70,7 +74,8 @@ class _Teller:
     def _beat(self) -> None:
         while not self._ended.wait(1):
             if time.monotonic() - self._spoke >= self._HEARTBEAT:
-                self.say(f"... {self._doing.removeprefix('... ')}")
+                with contextlib.suppress(BrokenPipeError):
+                    self.say(f"... {self._doing.removeprefix('... ')}")
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ Belongs here: showing. Never here: knowing what is awaited, or waiting itself.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 
 #: Seconds after which a plain display repeats itself, so that nobody looks at a still screen.
 _HEARTBEAT = 8.0
+
+
+class _Console(Console):
+    """A console whose reader may leave (`... | head`)."""
+
+    def on_broken_pipe(self) -> None:
+        """Go on in silence; rich would raise SystemExit, which ends Dask's event loop and leaves all waiting for it."""
+        self.quiet = True
 
 
 class Progress:
@@ -43,7 +52,7 @@ class Progress:
 
     def __init__(self, title: str, *, quiet: bool = False, console: Console | None = None) -> None:
         self._title, self._quiet = title, quiet
-        self._console = console or Console(stderr=True)
+        self._console = console or _Console(stderr=True)
         self._rows: dict[str, tuple[str, bool]] = {}
         self._began = self._spoke = time.monotonic()
         self._live: Live | None = None
@@ -93,7 +102,8 @@ class Progress:
     def _say(self, line: str) -> None:
         self._spoke = time.monotonic()
         if not self._quiet:
-            self._console.print(f"{self._title}: {line}", highlight=False, markup=False, soft_wrap=True)
+            with contextlib.suppress(BrokenPipeError):  # releases of rich before 13.8
+                self._console.print(f"{self._title}: {line}", highlight=False, markup=False, soft_wrap=True)
 
     def _render(self) -> Table:
         table = Table.grid(padding=(0, 1))
