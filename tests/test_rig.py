@@ -64,6 +64,13 @@ def test_a_taken_port_is_found_with_its_holder() -> None:
     assert not preflight.gather(Settings(9), [("127.0.0.1", port)]).taken
 
 
+def test_a_cache_that_cannot_be_made_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache folder that can't be written is named with the variable that moves it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc")
+    with pytest.raises(RigError, match=r"The cache /proc/dask-kubernetes-helm can't be made .*XDG_CACHE_HOME"):
+        preflight.gather(Settings(9), [])
+
+
 def test_only_missing_packages_are_installed() -> None:
     """A machine that has every program asks apt for nothing; one without runc, for runc alone."""
     assert preflight.missing_packages(lambda name: name) == []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import shlex
 import sys
 from datetime import datetime, timedelta, timezone
 
 from . import audit, binaries, cluster, image
-from .settings import Settings
+from .settings import Settings, cache_root
 from .shell import RigError
 
 
@@ -33,6 +34,11 @@ def main() -> int:
         ](settings, options)
     except RigError as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"The disk of {cache_root()} is full: free some, or set XDG_CACHE_HOME to another.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; run it again to go on", file=sys.stderr)

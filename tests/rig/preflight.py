@@ -87,7 +87,12 @@ def judge(facts: Facts) -> None:
 def gather(settings: Settings, ports: Iterable[tuple[str, int]]) -> Facts:
     """Look at the machine."""
     folder = cache_root()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RigError(
+            f"The cache {folder} can't be made ({error.strerror}): set XDG_CACHE_HOME to a folder that can be written."
+        ) from error
     go = shutil.which("go")
     return Facts(
         root=os.geteuid() == 0,
