@@ -1,0 +1,120 @@
+"""Where a chart may come from: a packed file, a repository, an OCI registry."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.server
+import json
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.rig.pki import Authority
+
+from .conftest import Namespace, run
+
+ROOT = Path(__file__).parents[2]
+CONFIG, LAYER = "application/vnd.cncf.helm.config.v1+json", "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """The packed chart, in a folder of its own."""
+    run("helm", "package", str(ROOT / "chart"), "--destination", str(tmp_path / "charts"))
+    (found,) = (tmp_path / "charts").glob("*.tgz")
+    return found
+
+
+@contextlib.contextmanager
+def served(pages: dict[str, tuple[str, bytes]], context: ssl.SSLContext | None = None) -> Iterator[str]:
+    """A web server for fixed pages; its address."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            kind, body = pages.get(self.path.partition("?")[0], ("", b""))
+            self.send_response(200 if kind else 404)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            if kind == MANIFEST:
+                self.send_header("Docker-Content-Digest", digest(body))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        do_HEAD = do_GET  # noqa: N815 - the name that http.server calls
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        if context:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def digest(body: bytes) -> str:
+    return f"sha256:{hashlib.sha256(body).hexdigest()}"
+
+
+@pytest.fixture(autouse=True)
+def own_helm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Helm's own folders are the test's."""
+    for name in ("CONFIG", "CACHE", "DATA"):
+        monkeypatch.setenv(f"HELM_{name}_HOME", str(tmp_path / name))
+
+
+def check(make_cluster, namespace: Namespace, chart: str) -> None:
+    with make_cluster(chart=chart, n_workers=1) as cluster:
+        cluster.wait_for_workers(1, timeout=60)
+        assert cluster._release.chart.startswith("dask-0.")
+    assert set() == namespace.objects()
+
+
+def test_a_packed_chart(make_cluster, namespace: Namespace, archive: Path) -> None:
+    """A .tgz is unpacked, installed and removed."""
+    check(make_cluster, namespace, str(archive))
+
+
+def test_a_repositorys_chart(make_cluster, namespace: Namespace, archive: Path) -> None:
+    """A repo/chart that helm knows is fetched, installed and removed."""
+    run("helm", "repo", "index", str(archive.parent))
+    pages = {f"/{path.name}": ("application/octet-stream", path.read_bytes()) for path in archive.parent.iterdir()}
+    with served(pages) as address:
+        run("helm", "repo", "add", "team", f"http://{address}")
+        check(make_cluster, namespace, "team/dask")
+
+
+def test_an_oci_chart(
+    make_cluster, namespace: Namespace, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An oci:// reference is fetched, installed and removed."""
+    authority = Authority(tmp_path / "pki")
+    authority.create()
+    authority.issue("registry", "/CN=registry", "IP:127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.folder / "registry.crt", authority.folder / "registry.key")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))  # Go's
+    layer, config = archive.read_bytes(), b'{"name": "dask", "version": "0.1.0"}'
+    parts = {LAYER: layer, CONFIG: config}
+    described = {kind: {"mediaType": kind, "digest": digest(body), "size": len(body)} for kind, body in parts.items()}
+    manifest = json.dumps(
+        {"schemaVersion": 2, "mediaType": MANIFEST, "config": described[CONFIG], "layers": [described[LAYER]]}
+    ).encode()
+    base = "/v2/charts/dask"
+    pages = {f"{base}/blobs/{digest(body)}": ("application/octet-stream", body) for body in parts.values()}
+    pages |= {f"{base}/manifests/{name}": (MANIFEST, manifest) for name in ("0.1.0", digest(manifest))}
+    pages |= {"/v2/": ("application/json", b"{}")}
+    pages |= {f"{base}/tags/list": ("application/json", b'{"name": "charts/dask", "tags": ["0.1.0"]}')}
+    with served(pages, context) as address:
+        check(make_cluster, namespace, f"oci://{address}/charts/dask")
