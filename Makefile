@@ -76,7 +76,8 @@ $(STAMP): pyproject.toml
 	@echo "==> making $(VENV) (about a minute the first time)" >&2
 	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) can't make virtual environments: install python3-venv." >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --group dev --editable ".[demo]"
+	@# Compiled once here, as pip would: where nothing may write bytecode each import would compile anew.
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --group dev --editable ".[demo]"
 	@touch $@
 
 .PHONY: cluster

@@ -133,6 +133,15 @@ WAYS: dict[str, Way] = {
 }
 
 
+def _await_server(namespace: str) -> None:
+    """Until Python listens in the pod, which Kubernetes doesn't know of."""
+    with direct(namespace, "server") as address:
+        while True:
+            with contextlib.suppress(ConnectionRefusedError):
+                socket.create_connection(address, timeout=10).close()
+                return
+
+
 def _connect(address: tuple[str, int]) -> socket.socket:
     peer = socket.create_connection(address, timeout=120)
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -185,7 +194,7 @@ def main() -> None:
         kubectl = ("kubectl", "--namespace", namespace)
         common.run(*kubectl, "run", "server", f"--image={common.image()}", "--command", "--", "python", "-c", _SERVER)
         common.run(*kubectl, "wait", "pod/server", "--for=condition=Ready", "--timeout=60s")
-        time.sleep(1)  # until Python listens; nothing tells
+        _await_server(namespace)
         for number in range(options.tries):
             for name, way in WAYS.items():
                 common.say(f"port-forward: {name}, try {number + 1} of {options.tries}")

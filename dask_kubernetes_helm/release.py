@@ -24,6 +24,9 @@ from dask_kubernetes_helm.progress import Progress
 from dask_kubernetes_helm.text import did_you_mean
 from dask_kubernetes_helm.watching import Watcher
 
+#: Seconds between attempts to reach a scheduler whose container has started; Kubernetes tells nothing in between.
+_PROBE_INTERVAL = 0.2
+
 
 class Release:
     """One release of the chart, by what Kubernetes has of it.
@@ -127,6 +130,7 @@ class Release:
                     timeout=timeout,
                     what="The scheduler",
                     tick=progress.heartbeat,
+                    interval=_PROBE_INTERVAL,
                 )
         except BaseException:
             await connection.close()

@@ -83,13 +83,14 @@ class Watcher:
         timeout: float,
         what: str,
         tick: Callable[[], None] = lambda: None,
+        interval: float = _TICK,
     ) -> T:
         """Wait until something is reached.
 
         Parameters
         ----------
         reached : coroutine function
-            Its result, once it is neither None nor False; asked at each change, and once a second.
+            Its result, once it is neither None nor False; asked at each change, and at each interval.
         component : str, optional
             Whose pods' findings end the wait; None: nobody's.
         timeout : float
@@ -98,6 +99,8 @@ class Watcher:
             What is awaited, for the error.
         tick : callable, optional
             Called each time round.
+        interval : float
+            Seconds.
 
         Raises
         ------
@@ -128,7 +131,7 @@ class Watcher:
                     namespace=self._kube.namespace,
                 )
             try:
-                await asyncio.wait_for(self._changed.wait(), min(_TICK, left))
+                await asyncio.wait_for(self._changed.wait(), min(interval, left))
             except asyncio.TimeoutError:
                 continue
 
