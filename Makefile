@@ -97,7 +97,7 @@ helm3: $(STAMP)
 	@$(RIG) tools --helm3 >/dev/null
 
 .PHONY: env
-env: $(STAMP) ## print the project's environment, for eval "$$(make -s env)"
+env: $(STAMP) ## print the project's environment for a shell to eval
 	@$(RIG) env
 
 .PHONY: package
@@ -108,7 +108,7 @@ package: $(STAMP) ## build the wheel and the packed chart into dist/
 	@ls dist
 
 .PHONY: bench
-bench: $(STAMP) cluster ## measure: start to first result, import time, port-forward
+bench: $(STAMP) cluster ## measure: start to first result, import time, port-forward, nanny
 	@$(ENTER); for name in first_result import_time port_forward nanny; do $(BIN)/python -m bench.$$name; done
 
 $(HELM_DOCS):
