@@ -27,7 +27,7 @@ https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-manageme
 */}}
 {{- define "dask.scaledByOthers" -}}
 {{- $given := dig "metadata" "annotations" "dask.org/replicas-given" "" . -}}
-{{- $others := and $given (ne $given (toString .spec.replicas)) | ternary true false -}}
+{{- $others := and (ne $given "") (ne $given (.spec.replicas | int | toString)) -}}
 {{- range dig "metadata" "managedFields" list . -}}
 {{- if and (hasKey (dig "fieldsV1" "f:spec" dict .) "f:replicas") (not (hasPrefix "helm" .manager)) -}}
 {{- $others = true -}}

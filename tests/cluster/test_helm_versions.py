@@ -84,6 +84,23 @@ def test_the_values_number_counts_until_somebody_scales(helm, namespace: Namespa
 
 
 @pytest.mark.parametrize("binary", HELMS)
+def test_a_number_that_is_nobodys_in_the_values(helm, namespace: Namespace, binary: str) -> None:
+    """worker.replicas=null leaves the number to others through upgrades, and a lost annotation stops no upgrade."""
+    unset = ("--set", "worker.replicas=null")
+    helm(binary, "install", "free", *unset)
+    assert namespace.replicas() == 1  # Kubernetes' default
+    helm(binary, "upgrade", "free", *unset)
+    namespace.kubectl("scale", "deployment/free-dask-worker", "--replicas=3")
+    helm(binary, "upgrade", "free", *unset)
+    assert namespace.replicas() == 3
+    helm(binary, "upgrade", "free", "--set", "worker.replicas=1")
+    assert namespace.replicas() == 3
+    namespace.kubectl("annotate", "deployment/free-dask-worker", "dask.org/replicas-given-")
+    helm(binary, "upgrade", "free", "--set", "worker.replicas=2")
+    assert namespace.replicas() == 3
+
+
+@pytest.mark.parametrize("binary", HELMS)
 def test_upgrade_through_python(make_cluster, namespace: Namespace, binary: str) -> None:
     """HelmCluster.upgrade keeps scale(4), applies values, and honours a number that it is given itself."""
     with dask.config.set({"kubernetes.helm.executable": binary}):
