@@ -71,13 +71,23 @@ format: $(STAMP) ## format the code
 .PHONY: install
 install: $(STAMP) ## make the virtual environment with all that the chores need
 
+define SIGN_OF_LIFE
+import itertools, sys, time
+for seconds in itertools.count(8, 8):
+    time.sleep(8)
+    print(f"    ... making $(VENV) ({seconds} s)", file=sys.stderr, flush=True)
+endef
+export SIGN_OF_LIFE
+
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) on PATH: install Python 3.10 or later, or name it with PYTHON=..." >&2; exit 1; }
 	@echo "==> making $(VENV) (about a minute the first time)" >&2
-	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) can't make virtual environments: install python3-venv." >&2; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
-	@# Compiled once here, as pip would: where nothing may write bytecode each import would compile anew.
-	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --group dev --editable ".[demo]"
+	@# A sign of life while it goes on. Bytecode is compiled once, as pip would: where nothing may write it, each import
+	@# would compile anew.
+	@$(PYTHON) -c "$$SIGN_OF_LIFE" & trap "kill $$!" EXIT; \
+	  $(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) can't make virtual environments: install python3-venv." >&2; exit 1; }; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"; \
+	  $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --group dev --editable ".[demo]"
 	@touch $@
 
 .PHONY: cluster
