@@ -10,6 +10,7 @@ import argparse
 import subprocess
 import sys
 import time
+from statistics import median
 
 from distributed import Client
 
@@ -77,11 +78,8 @@ def main() -> None:
                 seconds.append(float(subprocess.run(child, stdout=subprocess.PIPE, check=True, cwd=common.ROOT).stdout))
                 pods = ("kubectl", "--namespace", namespace, "wait", "pods", "--all", "--for=delete", "--timeout=60s")
                 common.run(*pods)
-    plain = common.median(taken["kubectl"])
-    rows = [
-        (kind, common.median(values), min(values), max(values), common.median(values) / plain)
-        for kind, values in taken.items()
-    ]
+    plain = median(taken["kubectl"])
+    rows = [(kind, median(values), min(values), max(values), median(values) / plain) for kind, values in taken.items()]
     common.show(
         f"First result on {WORKERS} workers (at most {BOUND} times)", ["", "median s", "min", "max", "ratio"], rows
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from statistics import median
 
 from bench import common
 
@@ -25,7 +26,7 @@ def main() -> None:
         [float(text) for text in subprocess.check_output([sys.executable, "-c", _CHILD], text=True).split()]
         for _ in range(TRIES + 1)
     ][1:]
-    base, ours = (common.median(column) for column in zip(*tries, strict=True))
+    base, ours = (median(column) for column in zip(*tries, strict=True))
     rows = [("distributed", base, ""), ("dask_kubernetes_helm over it", ours, ours / base)]
     common.show(f"Import (at most {BOUND} s over distributed)", ["", "median s", "ratio"], rows)
 

@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from statistics import median
 
 from kr8s.objects import Pod
 from kubernetes import client as official
@@ -202,9 +203,7 @@ def main() -> None:
                     found[name].append(measure(address))
         common.run(*kubectl, "delete", "pod", "server", "--now")
     columns = ["connect ms", "round trip ms", "down MiB/s", "up MiB/s"]
-    medians = {
-        name: [common.median([try_[column] for try_ in tries]) for column in columns] for name, tries in found.items()
-    }
+    medians = {name: [median([try_[column] for try_ in tries]) for column in columns] for name, tries in found.items()}
     rows = [(name, *figures, figures[2] / medians["kubectl"][2]) for name, figures in medians.items()]
     common.show("Port-forward, one connection", ["", *columns, "down over kubectl"], rows)
 

@@ -87,6 +87,13 @@ def second() -> Iterator[Settings]:
     rig("down")
 
 
+def ready(name: str) -> dict[str, str]:
+    """Wait until the web servers of that name serve; their addresses by node."""
+    kubectl("wait", "pods", f"--selector=app={name}", "--for=condition=Ready", "--timeout=60s")
+    pods = {node.name: f"{name}-{node.name}" for node in SECOND.nodes}
+    return {node: kubectl("get", "pod", pod, "--output=jsonpath={.status.podIP}") for node, pod in pods.items()}
+
+
 @pytest.fixture
 def pods(second: Settings) -> Iterator[dict[str, str]]:
     """A web server on each node behind one Service; addresses by node."""
@@ -99,12 +106,7 @@ def pods(second: Settings) -> Iterator[dict[str, str]]:
             f"--overrides={overrides}", "--command", "--", "sh", "-c", command,
         )  # fmt: skip
     kubectl("create", "service", "clusterip", name, "--tcp=80:8080")
-    kubectl("wait", "pods", f"--selector=app={name}", "--for=condition=Ready", "--timeout=60s")
-    addresses = {
-        node.name: kubectl("get", "pod", f"{name}-{node.name}", "--output=jsonpath={.status.podIP}")
-        for node in second.nodes
-    }
-    yield {**addresses, "service": name}
+    yield {**ready(name), "service": name}
     if second.kubeconfig.exists():
         kubectl("delete", "pods", "--selector", f"app={name}", "--wait=false")
         kubectl("delete", "service", name)
@@ -179,11 +181,7 @@ def test_up_heals_what_is_half_dead(second: Settings, pods: dict[str, str], vict
     assert code == 0, said
     assert "starting over" not in said
     assert rig("status")[0] == 0
-    name = pods["service"]
-    kubectl("wait", "pods", f"--selector=app={name}", "--for=condition=Ready", "--timeout=60s")
-    addresses = {
-        n.name: kubectl("get", "pod", f"{name}-{n.name}", "--output=jsonpath={.status.podIP}") for n in second.nodes
-    }
+    addresses = ready(pods["service"])
     for node in second.nodes:
         until(lambda node=node: reads(pods, node, f"{addresses['node-2']}:8080", "node-2"), 30)
 
