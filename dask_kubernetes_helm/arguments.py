@@ -73,6 +73,15 @@ def layers(values: Any, environment: str | None = None) -> list[Layer]:
     return reader.layers(values, environment)
 
 
+def wanted_replicas(layers: list[Layer]) -> int | None:
+    """The number of workers that layers of values ask for; None where they don't."""
+    from dask_kubernetes_helm.values import merge  # noqa: PLC0415 - its libraries are slow to import
+
+    worker: Any = merge(*(layer.mapping for layer in layers)).get("worker") or {}
+    replicas = worker.get("replicas")
+    return replicas if isinstance(replicas, int) else None
+
+
 def release_name(name: str | None, *, attach: bool) -> str:
     """The release's name from a template; a name to attach to is taken as it is.
 

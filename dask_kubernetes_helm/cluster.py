@@ -137,8 +137,18 @@ class HelmCluster(ReleaseCluster):
 
     # Using ----------------------------------------------------------------------------------------------
 
-    def scale(self, n: int, worker_group: str | None = None) -> Any:
-        """Set the number of worker pods; one request to the API.
+    def scale(
+        self,
+        n: int,
+        worker_group: str | None = None,
+        *,
+        force: bool = False,
+        timeout: float | str | None = None,
+    ) -> Any:
+        """Set the number of worker pods; no result is lost by it.
+
+        Growing is one request to Kubernetes. To shrink, the scheduler first empties the pods that hold least, and
+        Kubernetes then deletes exactly these. A newer call for the same group takes an older one's place.
 
         Parameters
         ----------
@@ -146,26 +156,62 @@ class HelmCluster(ReleaseCluster):
             How many.
         worker_group : str, optional
             Which group; the default one if there are several.
+        force : bool
+            Also where results are lost by it: when nobody would be left to hold them, or where pods lack the chart's
+            preload.
+        timeout : float or str, optional
+            Seconds, or text such as ``"5 minutes"``, that running tasks have to end; workers that are busy beyond, or
+            whose results nobody has room for, stay, and a warning names them. By default ``kubernetes.drain-timeout``.
 
         Raises
         ------
         InvalidArgumentError, InvalidTypeError
             n is negative, or no integer.
         WorkerGroupNotFoundError, KubernetesError
+        ScaleConflictError
+            Somebody else changed the number meanwhile; theirs was left alone.
+        ResultsAtStakeError
+            Nobody would be left to hold the results, and `force` is not set.
+        PreloadMissingError
+            Kubernetes would have to pick the pods that leave, and `force` is not set.
+        RolloutInProgressError
+            A rollout of the workers did not end in time.
 
         Notes
         -----
-        When there are fewer than before, Kubernetes picks the pods that go; results that only those hold are computed
-        anew.
+        Kubernetes deletes pods that are not Ready before those that are:
+        https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/#scaling-down-a-replicaset
 
         Examples
         --------
         >>> cluster.scale(10)  # doctest: +SKIP
         """
-        return self.sync(self._scale, arguments.worker_count(n, "n"), worker_group)
+        count = arguments.worker_count(n, "n")
+        seconds = config.seconds(config.get("drain-timeout", timeout), "timeout")
+        return self.sync(self._scale, count, worker_group, force=force, timeout=seconds)
 
-    async def _scale(self, n: int, worker_group: str | None = None) -> None:
-        await self._open_release().scale(n, worker_group)
+    async def _scale(self, n: int, worker_group: str | None = None, *, force: bool = False, timeout: float) -> None:
+        await self._open_scaling().scale(n, worker_group, force=force, timeout=timeout)
+
+    def scaling_history(self) -> Any:
+        """What was done to the number of workers, by whom and why, the newest last.
+
+        Returns
+        -------
+        list of dict
+            Each with time (ISO 8601, UTC), who, why, group, from and to (pods), seconds, calls (requests to the
+            Kubernetes API), left (names of pods), kept (pod, nbytes and why) and outcome. The scheduler keeps the
+            last thousand, whoever acted.
+
+        Examples
+        --------
+        >>> cluster.scaling_history()[-1]["outcome"]  # doctest: +SKIP
+        'done'
+        """
+        return self.sync(self._scaling_history)
+
+    async def _scaling_history(self) -> list[dict[str, Any]]:
+        return await self._open_scaling().history()
 
     def adapt(self, *_: Any, **__: Any) -> Any:
         """Not in this version; use `scale`.
@@ -200,7 +246,12 @@ class HelmCluster(ReleaseCluster):
     async def _upgrade(self, values: Any = None, *, chart: str | os.PathLike[str] | None = None) -> None:
         layers = arguments.layers(values)
         reference = os.fspath(chart) if chart is not None else self._arguments.chart
-        await self._open_release().upgrade(layers, reference, self._arguments.timeout)
+        release = self._open_release()
+        await release.upgrade(layers, reference, self._arguments.timeout)
+        replicas = arguments.wanted_replicas(layers)
+        if replicas is not None and replicas != release.replicas[contract.DEFAULT_GROUP]:
+            await self._scale(replicas, timeout=self._arguments.timeout)
+            await release.rolled_out(self._arguments.timeout)
 
     async def _wait_for_workers(self, n_workers: int = 0, timeout: float | str | None = None) -> None:
         from dask_kubernetes_helm.watching import Watcher  # noqa: PLC0415 - see the module's charter

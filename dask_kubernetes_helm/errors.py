@@ -27,6 +27,11 @@ particular failure (that is said where it is raised). The tree::
         NamespaceNotFoundError
         WorkloadNotFoundError            no object carries the chart's labels
         WorkerGroupNotFoundError
+      ScalingError                       the number of workers was not changed
+        ScaleConflictError               somebody else changes it
+        ResultsAtStakeError              nobody would be left to hold the results
+        PreloadMissingError              Kubernetes would have to pick who leaves
+        RolloutInProgressError           (also a TimeoutError)
       StartError                         pods did not come up
         ImagePullError
         CrashLoopError
@@ -177,6 +182,26 @@ class WorkloadNotFoundError(KubernetesError):
 
 class WorkerGroupNotFoundError(KubernetesError):
     """The release has no such worker group."""
+
+
+class ScalingError(HelmClusterError):
+    """The number of workers was not changed."""
+
+
+class ScaleConflictError(ScalingError):
+    """Somebody else changes the number of workers."""
+
+
+class ResultsAtStakeError(ScalingError):
+    """No worker would be left to hold the results that are in memory."""
+
+
+class PreloadMissingError(ScalingError):
+    """Pods run without the chart's preload, so Kubernetes would have to pick those that leave."""
+
+
+class RolloutInProgressError(ScalingError, TimeoutError):
+    """A rollout of the workers did not end in time."""
 
 
 class StartError(HelmClusterError):

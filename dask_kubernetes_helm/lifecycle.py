@@ -23,7 +23,7 @@ from dask_kubernetes_helm.helm import Helm
 from dask_kubernetes_helm.kube import Kube
 from dask_kubernetes_helm.progress import Progress
 from dask_kubernetes_helm.release import Release
-from dask_kubernetes_helm.values import Layer, merge
+from dask_kubernetes_helm.values import Layer
 from dask_kubernetes_helm.watching import Watcher
 
 logger = logging.getLogger(__name__)
@@ -100,9 +100,10 @@ class ManagedRelease(Release):
             values = await asyncio.to_thread(schema.check, [own, *layers], folder)
             await helm.upgrade(self.name, folder, values)
         await self.find()
-        given: Any = merge(*(layer.mapping for layer in layers)).get("worker", {})
-        if isinstance(given.get("replicas"), int) and given["replicas"] != self.replicas[contract.DEFAULT_GROUP]:
-            await self.scale(given["replicas"], None)
+        await self.rolled_out(timeout)
+
+    async def rolled_out(self, timeout: float) -> None:
+        """Wait until all pods are as their Deployments say, and Ready."""
         async with Watcher(self.kube, self.name) as watcher:
             for component in (contract.SCHEDULER, contract.WORKER):
                 await watcher.until(

@@ -163,14 +163,6 @@ class Release:
             ).concerning(self.name, self.namespace)
         return self.groups[group]
 
-    async def scale(self, replicas: int, group: str | None) -> None:
-        """Set a worker group's number of pods, in one request."""
-        try:
-            await self.kube.scale(self.deployment(group), replicas)
-        except KubernetesError as error:
-            raise error.concerning(self.name, self.namespace) from error.__cause__
-        self.replicas[group or contract.DEFAULT_GROUP] = replicas
-
     # Being looked at ------------------------------------------------------------------------------------
 
     async def logs(self, component: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ Refusals that both roles share; checks.yaml calls them. Arguments of all: compon
 {{/* A name occurs once: server-side apply refuses lists with twins. The worker's arguments stand on the chart's own names. */}}
 {{- define "dask.checkEnv" -}}
 {{- $component := .component -}}
-{{- $taken := eq $component "worker" | ternary (list "POD_NAME" "CPU_LIMIT" "MEMORY_LIMIT" "READINESS_PORT") list -}}
+{{- $taken := eq $component "worker" | ternary (list "POD_NAME" "CPU_LIMIT" "MEMORY_LIMIT" "READINESS_PORT" "WORKER_GROUP" "DRAIN_TIMEOUT") list -}}
 {{- $seen := list -}}
 {{- range .role.env -}}
 {{- if has .name $seen -}}

@@ -86,7 +86,20 @@ dask.org/worker-group: {{ . }}
 tcp://{{ include "dask.fullname" . }}-scheduler:{{ .Values.scheduler.servicePort }}
 {{- end }}
 
-{{/* Where a worker that is in service listens; files/worker.py is told by READINESS_PORT. */}}
+{{/* The ConfigMap with what runs inside the pods. */}}
+{{- define "dask.podFiles" -}}
+{{ include "dask.fullname" . }}-pod-files
+{{- end }}
+
+{{/*
+Seconds of the grace period that a worker may take to be emptied; the rest is for its end, which takes up to ten.
+Argument: the worker's values.
+*/}}
+{{- define "dask.drainTimeout" -}}
+{{ max 1 (sub (int .terminationGracePeriodSeconds) 15) }}
+{{- end }}
+
+{{/* Where a worker that is in service listens; files/dask_kubernetes_helm_pod/readiness.py is told by READINESS_PORT. */}}
 {{- define "dask.readinessPort" -}}
 8791
 {{- end }}

@@ -62,17 +62,19 @@ volumes:
       sizeLimit: {{ . }}
       {{- else }} {}
       {{- end }}
-  {{- if eq .component "worker" }}
   - name: preload
     configMap:
-      name: {{ include "dask.fullname" .root }}-worker
+      name: {{ include "dask.podFiles" .root }}
       items:
-        # Dask imports them under their files' names, which must not be in the way of a user's own module.
-        - key: worker.py
-          path: dask_kubernetes_helm_worker.py
-        - key: nanny.py
-          path: dask_kubernetes_helm_nanny.py
-  {{- end }}
+        # Dask imports preloads under their files' names, which must not be in the way of a user's own module.
+        {{- range $role := list "scheduler" "worker" "nanny" }}
+        - key: preload_{{ $role }}.py
+          path: dask_kubernetes_helm_{{ $role }}.py
+        {{- end }}
+        {{- range $path, $_ := .root.Files.Glob "files/dask_kubernetes_helm_pod/*.py" }}
+        - key: {{ base $path }}
+          path: {{ trimPrefix "files/" $path }}
+        {{- end }}
   {{- with .role.mounts.volumes }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -134,6 +136,9 @@ livenessProbe:
 - name: scratch
   mountPath: /dask
   subPath: dask
+- name: preload
+  mountPath: /etc/dask-kubernetes-helm
+  readOnly: true
 {{- with .role.mounts.volumeMounts }}
 {{ toYaml . }}
 {{- end }}

@@ -1,4 +1,4 @@
-"""Worker preload: a socket listens exactly while the worker is in service, and the pod is Ready exactly while it does.
+"""A socket listens exactly while the worker is in service, and the pod is Ready exactly while it does.
 
 In service means registered with the scheduler and not retiring. The kernel answers the probe (a `tcpSocket`), so a
 worker whose user code holds the GIL stays Ready. Belongs here: what a worker tells Kubernetes about itself. Never here:
@@ -6,19 +6,21 @@ what needs more than the standard library, distributed and tornado, as this runs
 Kubernetes API, for which workers have no token.
 """
 
+from __future__ import annotations
+
 import contextlib
 import logging
 import os
 import socket
+from typing import Any
 
-from distributed.core import Status
 from tornado.ioloop import PeriodicCallback
 
-PORT = int(os.environ.get("READINESS_PORT", "8791"))
+from dask_kubernetes_helm_pod import facts
+
 INTERVAL = 100  # milliseconds
 #: Probes that wait for Python to take them; one comes each second, and once this is full the kernel answers no more.
 BACKLOG = 4096
-IN_SERVICE = {Status.running, Status.paused}
 
 logger = logging.getLogger("distributed.worker.readiness")
 
@@ -26,21 +28,22 @@ logger = logging.getLogger("distributed.worker.readiness")
 class Readiness:
     """Opens and closes the socket as the worker's state asks for."""
 
-    def __init__(self, worker, port=PORT):
-        self.worker, self.port = worker, port
-        self.listener = None
+    def __init__(self, worker: Any) -> None:
+        self.worker = worker
+        self.port = int(os.environ.get("READINESS_PORT", "8791"))
+        self.listener: socket.socket | None = None
         self.refused = False
         self.callback = PeriodicCallback(self.update, INTERVAL)
 
-    def update(self):
+    def update(self) -> None:
         """Do what the worker's state asks for."""
-        in_service = self.worker.status in IN_SERVICE
+        in_service = self.worker.status in facts.IN_SERVICE
         if in_service and self.listener is None:
             self.open()
         elif not in_service:
             self.close()
 
-    def open(self):
+    def open(self) -> None:
         """Listen, or say once why that can't be, and try again."""
         try:
             self.listener = _listen(self.port)
@@ -52,7 +55,7 @@ class Readiness:
         self.refused = False
         self.worker.loop.add_handler(self.listener, _take_leave, self.worker.loop.READ)
 
-    def close(self):
+    def close(self) -> None:
         """Stop listening; harmless when nothing listens."""
         if self.listener is not None:
             self.worker.loop.remove_handler(self.listener)
@@ -60,7 +63,7 @@ class Readiness:
             self.listener = None
 
 
-def _listen(port):
+def _listen(port: int) -> socket.socket:
     """Listen on IPv4 and IPv6; several workers in a pod (--nworkers) share the port, so one in service is enough."""
     dualstack = socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if dualstack else socket.AF_INET
@@ -71,20 +74,8 @@ def _listen(port):
     return listener
 
 
-def _take_leave(listener, events):
+def _take_leave(listener: socket.socket, events: int) -> None:
     """Hang up on whoever knocked: that the kernel answered is all they wanted to know."""
     with contextlib.suppress(OSError):
         while True:
             listener.accept()[0].close()
-
-
-def dask_setup(worker):
-    """Begin with the worker."""
-    worker.readiness = Readiness(worker)
-    worker.readiness.callback.start()
-
-
-def dask_teardown(worker):
-    """End with the worker."""
-    worker.readiness.callback.stop()
-    worker.readiness.close()

@@ -1,0 +1,14 @@
+"""What runs inside the pods of a release: in the scheduler, in its workers, in their nannies.
+
+The chart mounts this package into both roles, and Dask loads it through the three `preload_*.py` files. It runs in any
+Dask image, so it needs nothing but the standard library, distributed and tornado, and it knows nothing of the Python
+package that installs releases. The modules, from plain data to the outside::
+
+    policy      who leaves (pure)
+    retiring    a worker emptied and put back into service, on a live scheduler
+    shrinking   a worker group made smaller: one at a time, undone where nobody goes on
+    journal     what was done, by whom and why
+    desk        the requests that Python and workers make of the scheduler
+    leaving     a pod on its way out asks to be emptied first
+    readiness   the socket that tells Kubernetes whether a worker is in service
+"""

@@ -1,0 +1,70 @@
+"""A pod on its way out: its worker is emptied before it ends.
+
+Kubernetes deletes pods for many reasons (kubectl, a drained node, an eviction, a rollout, a spot instance's end), and
+always by a SIGTERM and a grace period. Belongs here: using that period, from the nanny or from a worker without one.
+Never here: how a worker is emptied (the scheduler does that), or calls of the Kubernetes API.
+
+Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+from typing import Any
+
+logger = logging.getLogger("distributed.worker.leaving")
+
+#: Seconds of the grace period that may go by until the worker is told to end.
+TIMEOUT = float(os.environ.get("DRAIN_TIMEOUT", "15"))
+#: Seconds that a scheduler may take to answer at all; beyond, it is taken for gone.
+_ANSWER = 2.0
+#: Seconds that a worker may take to end, as long as `dask worker` gives one.
+CLOSING = 10.0
+
+
+async def be_emptied(scheduler: Any, address: str | None) -> None:
+    """Ask the scheduler to empty a worker, and wait for it; comes back at once where nobody can help.
+
+    Parameters
+    ----------
+    scheduler : distributed.core.PooledRPCCall
+        The scheduler, over Dask's own comm.
+    address : str
+        The worker's.
+    """
+    if not address:
+        return
+    try:
+        await asyncio.wait_for(scheduler.echo(data=None), _ANSWER)
+        reply = await asyncio.wait_for(scheduler.scaling_leave(worker=address, timeout=TIMEOUT), TIMEOUT + _ANSWER)
+    except (OSError, asyncio.TimeoutError) as error:
+        logger.warning("Leaving as it is, as the scheduler does not answer: %s", error or type(error).__name__)
+        return
+    if reply is None:
+        logger.warning("Leaving as it is, as the scheduler lacks the chart's preload")
+    elif not reply["empty"]:
+        logger.warning("Leaving with what is left: %s", reply["why"])
+
+
+def on_sigterm(worker: Any) -> None:
+    """Have a worker without a nanny emptied when its pod is deleted; `dask worker` itself would just end."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    previous = signal.getsignal(signal.SIGTERM)
+
+    async def leave() -> None:
+        await be_emptied(worker.scheduler, worker.address)
+        await worker.close(timeout=CLOSING, executor_wait=False, nanny=False, reason="pod-deleted")
+        if callable(previous):
+            previous(signal.SIGTERM, None)
+
+    def handle(signum: int, frame: Any) -> None:
+        # A second signal ends it at once.
+        signal.signal(signum, previous)
+        worker.loop.add_callback_from_signal(leave)
+
+    signal.signal(signal.SIGTERM, handle)

@@ -1,0 +1,19 @@
+"""Scheduler preload: the scheduler takes requests about its release.
+
+Belongs here: what happens when a scheduler starts. Never here: how (the package's modules).
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+# Where the chart mounts the package; Dask copies a preload elsewhere before it imports it.
+sys.path.append("/etc/dask-kubernetes-helm")
+
+from dask_kubernetes_helm_pod.desk import Desk  # noqa: E402 - found by the line above
+
+
+def dask_setup(scheduler: Any) -> None:
+    """Begin with the scheduler."""
+    Desk(scheduler).open()

@@ -1,0 +1,311 @@
+"""A worker group's number of pods, changed so that no result is lost.
+
+Belongs here: the order of acts between Kubernetes and the scheduler. Never here: who leaves and how workers are emptied
+(the scheduler does that, see chart/files), or details of either side's protocol beyond one call each.
+
+To shrink, the scheduler takes the surplus out of service and empties it; as readiness follows, Kubernetes then sees
+exactly these pods as not Ready, and these are the ones that it deletes first when the number is patched, once.
+Source: https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/#scaling-down-a-replicaset
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import getpass
+import logging
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from dask_kubernetes_helm import contract, rollout
+from dask_kubernetes_helm.errors import (
+    HelmClusterError,
+    KubernetesError,
+    PreloadMissingError,
+    ResultsAtStakeError,
+    ScaleConflictError,
+    SchedulerUnreachableError,
+)
+from dask_kubernetes_helm.release import Release
+
+logger = logging.getLogger(__name__)
+
+#: Seconds for which an API server or a scheduler that can't be reached is tried again.
+PATIENCE = 40.0
+_RETRY = 0.5
+#: How often somebody else may change the number in between before we leave it to them.
+_ATTEMPTS = 5
+
+
+class SupersededError(HelmClusterError):
+    """A newer wish for the same group has come."""
+
+
+class Scaling:
+    """Changes the numbers of pods of a release's worker groups.
+
+    Parameters
+    ----------
+    release : Release
+        Whose.
+    scheduler : callable
+        Gives the scheduler as Dask's `rpc` has it.
+    """
+
+    def __init__(self, release: Release, scheduler: Callable[[], Any]) -> None:
+        self._release, self._scheduler = release, scheduler
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._wishes: dict[str, int] = {}
+
+    async def close(self) -> None:
+        """End what is under way, with everybody back in service."""
+        for group, lock in self._locks.items():
+            self._wishes[group] += 1
+            async with lock:
+                pass
+
+    async def scale(self, target: int, group: str | None, *, force: bool, timeout: float) -> None:
+        """Give a group `target` pods; a newer call for the same group takes its place.
+
+        Parameters
+        ----------
+        target : int
+            How many pods.
+        group : str, optional
+            Which group.
+        force : bool
+            Also where results are lost by it.
+        timeout : float
+            Seconds that running tasks have to end.
+
+        Raises
+        ------
+        WorkerGroupNotFoundError, KubernetesError
+        ScaleConflictError
+            Somebody else changed the number meanwhile; it was left alone.
+        ResultsAtStakeError
+            Nobody would be left to hold the results.
+        PreloadMissingError
+            Kubernetes would have to pick who leaves.
+        """
+        group = group or contract.DEFAULT_GROUP
+        self._release.deployment(group)
+        self._wishes[group] = wish = self._wishes.get(group, 0) + 1
+        act = _Act(self._release, self._scheduler, group, target, force, timeout, lambda: self._wishes[group] == wish)
+        async with self._locks.setdefault(group, asyncio.Lock()):
+            with contextlib.suppress(SupersededError):
+                try:
+                    await act.run()
+                except HelmClusterError as error:
+                    raise error.concerning(self._release.name, self._release.namespace) from error.__cause__
+
+    async def history(self) -> list[dict[str, Any]]:
+        """What the scheduler has in its journal."""
+        return list(await self._scheduler().scaling_history() or [])
+
+
+class _Act:
+    """One wish carried out."""
+
+    def __init__(
+        self,
+        release: Release,
+        scheduler: Callable[[], Any],
+        group: str,
+        target: int,
+        force: bool,  # noqa: FBT001 - internal
+        timeout: float,
+        is_newest: Callable[[], bool],
+    ) -> None:
+        self._release, self._kube, self._scheduler = release, release.kube, scheduler
+        self._group, self._target, self._force, self._timeout = group, target, force, timeout
+        self._is_newest = is_newest
+        self._deployment = release.deployment(group)
+        self._began, self._calls = time.monotonic(), release.kube.calls
+        self._told = {"who": _who(), "why": f"scale({target})", "group": group}
+
+    async def run(self) -> None:
+        """Grow at once if the number is what it was; else look first."""
+        seen = self._release.replicas[self._group]
+        if self._target >= seen and await self._patch(seen, self._target):
+            await self._record(seen)
+            return
+        for _ in range(_ATTEMPTS):
+            self._raise_if_superseded()
+            seen = await rollout.finished(self._release, self._group, self._timeout, PATIENCE)
+            if seen == self._target:
+                return
+            if seen > self._target:
+                await self._shrink(seen)
+                return
+            if await self._patch(seen, self._target):
+                await self._record(seen)
+                return
+        raise self._conflict(seen)
+
+    async def _patch(self, seen: int, replicas: int) -> bool:
+        done = await self._kube.scale(self._deployment, replicas, seen, PATIENCE)
+        if done:
+            self._release.replicas[self._group] = replicas
+        return done
+
+    async def _record(self, seen: int) -> None:
+        """Have it written down; that may fail, as nothing depends on it."""
+        entry = {**self._told, "seen": seen, "replicas": self._target, **self._cost()}
+        logger.info("scaled group %s of release %s: %d -> %d", self._group, self._release.name, seen, self._target)
+        with contextlib.suppress(OSError):
+            await self._scheduler().scaling_record(**entry)
+
+    def _cost(self) -> dict[str, Any]:
+        return {"seconds": time.monotonic() - self._began, "calls": self._kube.calls - self._calls}
+
+    # Shrinking ------------------------------------------------------------------------------------------
+
+    async def _shrink(self, seen: int) -> None:
+        number = uuid.uuid4().hex
+        outcome = "interrupted"
+        try:
+            state = await self._emptied(number, seen)
+            if state is None:
+                await self._patch_blindly(seen)
+                return
+            replicas = min(seen, max(self._target, state["in_service"]))
+            state = await self._voted_out(number, state)
+            if replicas < seen and not await self._patch(seen, replicas):
+                await self._check_conflict(seen, replicas)
+            await self._ask(
+                "scaling_end", number=number, outcome="done", replicas=replicas, calls=self._cost()["calls"]
+            )
+            self._report(seen, replicas, state)
+        except BaseException as error:
+            outcome = str(error) or type(error).__name__
+            with contextlib.suppress(Exception):
+                await asyncio.shield(self._end_badly(number, outcome))
+            raise
+
+    async def _end_badly(self, number: str, outcome: str) -> None:
+        await self._scheduler().scaling_end(number=number, outcome=outcome, calls=self._cost()["calls"])
+
+    async def _emptied(self, number: str, seen: int) -> dict[str, Any] | None:
+        """How things stand once the surplus is empty; None where the scheduler can't do it and need not."""
+        state = await self._ask(
+            "scaling_begin",
+            number=number,
+            deployment=self._deployment,
+            target=self._target,
+            seen=seen,
+            timeout=self._timeout,
+            force=self._force,
+            **self._told,
+        )
+        if state is None:
+            if self._force:
+                return None
+            raise PreloadMissingError(
+                "The scheduler lacks the chart's preload, so Kubernetes would pick the pods that leave, results and all",
+                cure="Upgrade the release to the packaged chart, or give force=True.",
+            )
+        if "refused" in state:
+            raise self._refusal(state)
+        while state["phase"] == contract.EMPTYING:
+            self._raise_if_superseded()
+            state = await self._ask("scaling_look", number=number)
+        if state["phase"] != contract.EMPTY:
+            raise ScaleConflictError(
+                f"Scaling group {self._group} to {self._target} was undone by the scheduler",
+                cure="cluster.scaling_history() tells why; try again.",
+            )
+        return dict(state)
+
+    async def _voted_out(self, number: str, state: dict[str, Any]) -> dict[str, Any]:
+        """Wait until Kubernetes counts those in service, and only those, as Ready."""
+        async with contextlib.aclosing(rollout.ready(self._release, self._group, PATIENCE)) as counts:
+            async for ready in counts:
+                self._raise_if_superseded()
+                state = await self._ask("scaling_look", number=number)
+                if ready == state["in_service"]:
+                    break
+        return state
+
+    async def _patch_blindly(self, seen: int) -> None:
+        logger.warning("release %s: Kubernetes picks the pods that leave, as it was forced to", self._release.name)
+        if not await self._patch(seen, self._target):
+            await self._check_conflict(seen, self._target)
+        await self._record(seen)
+
+    async def _ask(self, request: str, **arguments: Any) -> Any:
+        """Ask the scheduler, again while it can't be reached."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return await getattr(self._scheduler(), request)(**arguments)
+            except OSError as error:
+                if time.monotonic() > deadline:
+                    raise SchedulerUnreachableError(
+                        f"The scheduler can't be reached any more: {error}",
+                        cure="What was begun undoes itself within a minute. Try again.",
+                    ) from error
+                self._raise_if_superseded()
+                await asyncio.sleep(_RETRY)
+
+    # What can come in between ---------------------------------------------------------------------------
+
+    def _raise_if_superseded(self) -> None:
+        if not self._is_newest():
+            raise SupersededError("superseded by a newer wish")
+
+    async def _check_conflict(self, seen: int, replicas: int) -> None:
+        """Raise, unless the number is ours: the answer to our own patch may have been lost."""
+        (deployment,) = await rollout.deployments(self._release, self._group, PATIENCE)
+        self._release.replicas[self._group] = now = deployment["spec"].get("replicas", 1)
+        if now != replicas:
+            raise self._conflict(seen)
+
+    def _conflict(self, seen: int) -> HelmClusterError:
+        return ScaleConflictError(
+            f"Somebody else has set group {self._group} to {self._release.replicas[self._group]} pods while it was being "
+            f"scaled from {seen} to {self._target}; their number was left alone",
+            cure="Agree on who scales, then try again.",
+        )
+
+    def _refusal(self, state: dict[str, Any]) -> HelmClusterError:
+        if state["refused"] == "strangers":
+            return PreloadMissingError(
+                f"{len(state['workers'])} workers lack the chart's preload, {state['workers'][0]} among them, so Kubernetes "
+                "would pick the pods that leave, results and all",
+                cure="Restart them with the packaged chart (cluster.upgrade()), or give force=True.",
+            )
+        if state["refused"] == "busy":
+            return ScaleConflictError(
+                f"{state['who']} is scaling group {self._group} just now ({state['why']})",
+                cure="Try again when that is done.",
+            )
+        return ResultsAtStakeError(
+            f"Without a worker {state['results']} results ({state['bytes']} bytes) and {state['tasks']} running tasks "
+            "would be lost",
+            cure="Gather what you need, keep a worker, or give force=True.",
+        )
+
+    def _report(self, seen: int, replicas: int, state: dict[str, Any]) -> None:
+        logger.info("scaled group %s of release %s: %d -> %d", self._group, self._release.name, seen, replicas)
+        for kept in state["kept"]:
+            logger.warning(
+                "release %s: worker %s stays, with %d bytes: %s",
+                self._release.name,
+                kept["pod"],
+                kept["nbytes"],
+                kept["why"],
+            )
+
+
+def _who() -> str:
+    """Who this is, for others."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # no name for this user id
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()} (process {os.getpid()})"
