@@ -19,8 +19,8 @@ from dask_kubernetes_helm.release import Release
 
 Object = dict[str, Any]
 
-#: Seconds that a count of Ready pods has to come to what it should be; beyond, a pod of those in service has a trouble of
-#: its own.
+#: Seconds that a count of Ready pods has to come to what it should be; beyond, a pod of those in service has a trouble
+#: of its own.
 READY_TIMEOUT = 15.0
 #: Seconds after which the count is looked at again, as those in service change as well.
 _TICK = 0.5

@@ -19,30 +19,34 @@ import socket
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from dask_kubernetes_helm import contract, rollout
-from dask_kubernetes_helm.errors import (
-    HelmClusterError,
-    KubernetesError,
-    PreloadMissingError,
-    ResultsAtStakeError,
-    ScaleConflictError,
-    SchedulerUnreachableError,
-)
+from dask_kubernetes_helm.desk import Desk
+from dask_kubernetes_helm.errors import HelmClusterError, PreloadMissingError, ScaleConflictError
 from dask_kubernetes_helm.release import Release
 
 logger = logging.getLogger(__name__)
 
-#: Seconds for which an API server or a scheduler that can't be reached is tried again.
+#: Seconds for which an API server that can't be reached is tried again.
 PATIENCE = 40.0
-_RETRY = 0.5
 #: How often somebody else may change the number in between before we leave it to them.
 _ATTEMPTS = 5
 
 
 class SupersededError(HelmClusterError):
     """A newer wish for the same group has come."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a call of `Scaling.scale` asks for: a group, its number of pods, and the call's other arguments."""
+
+    group: str
+    target: int
+    force: bool
+    timeout: float
 
 
 class Scaling:
@@ -57,14 +61,14 @@ class Scaling:
     """
 
     def __init__(self, release: Release, scheduler: Callable[[], Any]) -> None:
-        self._release, self._scheduler = release, scheduler
+        self._release, self._desk = release, Desk(scheduler)
         self._locks: dict[str, asyncio.Lock] = {}
-        self._wishes: dict[str, int] = {}
+        self._wishes: dict[str, Wish | None] = {}
 
     async def close(self) -> None:
         """End what is under way, with everybody back in service."""
         for group, lock in self._locks.items():
-            self._wishes[group] += 1
+            self._wishes[group] = None
             async with lock:
                 pass
 
@@ -94,8 +98,8 @@ class Scaling:
         """
         group = group or contract.DEFAULT_GROUP
         self._release.deployment(group)
-        self._wishes[group] = wish = self._wishes.get(group, 0) + 1
-        act = _Act(self._release, self._scheduler, group, target, force, timeout, lambda: self._wishes[group] == wish)
+        self._wishes[group] = wish = Wish(group, target, force, timeout)
+        act = _Act(self._release, self._desk, wish, lambda: self._wishes[group] is wish)
         async with self._locks.setdefault(group, asyncio.Lock()):
             with contextlib.suppress(SupersededError):
                 try:
@@ -105,28 +109,19 @@ class Scaling:
 
     async def history(self) -> list[dict[str, Any]]:
         """What the scheduler has in its journal."""
-        return list(await self._scheduler().scaling_history() or [])
+        return await self._desk.history()
 
 
 class _Act:
     """One wish carried out."""
 
-    def __init__(
-        self,
-        release: Release,
-        scheduler: Callable[[], Any],
-        group: str,
-        target: int,
-        force: bool,  # noqa: FBT001 - internal
-        timeout: float,
-        is_newest: Callable[[], bool],
-    ) -> None:
-        self._release, self._kube, self._scheduler = release, release.kube, scheduler
-        self._group, self._target, self._force, self._timeout = group, target, force, timeout
+    def __init__(self, release: Release, desk: Desk, wish: Wish, is_newest: Callable[[], bool]) -> None:
+        self._release, self._kube, self._desk, self._wish = release, release.kube, desk, wish
+        self._group, self._target = wish.group, wish.target
         self._is_newest = is_newest
-        self._deployment = release.deployment(group)
+        self._deployment = release.deployment(wish.group)
         self._began, self._calls = time.monotonic(), release.kube.calls
-        self._told = {"who": _who(), "why": f"scale({target})", "group": group}
+        self._told = {"who": _who(), "why": f"scale({wish.target})", "group": wish.group}
 
     async def run(self) -> None:
         """Grow at once if the number is what it was; else look first."""
@@ -135,8 +130,8 @@ class _Act:
             await self._record(seen)
             return
         for _ in range(_ATTEMPTS):
-            self._raise_if_superseded()
-            seen = await rollout.finished(self._release, self._group, self._timeout, PATIENCE)
+            self._check()
+            seen = await rollout.finished(self._release, self._group, self._wish.timeout, PATIENCE)
             if seen == self._target:
                 return
             if seen > self._target:
@@ -158,7 +153,7 @@ class _Act:
         entry = {**self._told, "seen": seen, "replicas": self._target, **self._cost()}
         logger.info("scaled group %s of release %s: %d -> %d", self._group, self._release.name, seen, self._target)
         with contextlib.suppress(OSError):
-            await self._scheduler().scaling_record(**entry)
+            await self._desk.record(**entry)
 
     def _cost(self) -> dict[str, Any]:
         return {"seconds": time.monotonic() - self._began, "calls": self._kube.calls - self._calls}
@@ -177,56 +172,47 @@ class _Act:
             state = await self._voted_out(number, state)
             if replicas < seen and not await self._patch(seen, replicas):
                 await self._check_conflict(seen, replicas)
-            await self._ask(
-                "scaling_end", number=number, outcome="done", replicas=replicas, calls=self._cost()["calls"]
-            )
+            await self._desk.end(number, "done", replicas=replicas, calls=self._cost()["calls"])
             self._report(seen, replicas, state)
         except BaseException as error:
             outcome = str(error) or type(error).__name__
             with contextlib.suppress(Exception):
-                await asyncio.shield(self._end_badly(number, outcome))
+                await asyncio.shield(self._desk.end_badly(number, outcome, self._cost()["calls"]))
             raise
-
-    async def _end_badly(self, number: str, outcome: str) -> None:
-        await self._scheduler().scaling_end(number=number, outcome=outcome, calls=self._cost()["calls"])
 
     async def _emptied(self, number: str, seen: int) -> dict[str, Any] | None:
         """How things stand once the surplus is empty; None where the scheduler can't do it and need not."""
-        state = await self._ask(
-            "scaling_begin",
+        state = await self._desk.begin(
+            self._check,
             number=number,
             deployment=self._deployment,
             target=self._target,
             seen=seen,
-            timeout=self._timeout,
-            force=self._force,
+            timeout=self._wish.timeout,
+            force=self._wish.force,
             **self._told,
         )
         if state is None:
-            if self._force:
+            if self._wish.force:
                 return None
             raise PreloadMissingError(
-                "The scheduler lacks the chart's preload, so Kubernetes would pick the pods that leave, results and all",
+                "The scheduler lacks the chart's preload, so Kubernetes would pick who leaves, results and all",
                 cure="Upgrade the release to the packaged chart, or give force=True.",
             )
-        if "refused" in state:
-            raise self._refusal(state)
         while state["phase"] == contract.EMPTYING:
-            self._raise_if_superseded()
-            state = await self._ask("scaling_look", number=number)
+            state = await self._desk.look(self._check, number)
         if state["phase"] != contract.EMPTY:
             raise ScaleConflictError(
                 f"Scaling group {self._group} to {self._target} was undone by the scheduler",
                 cure="cluster.scaling_history() tells why; try again.",
             )
-        return dict(state)
+        return state
 
     async def _voted_out(self, number: str, state: dict[str, Any]) -> dict[str, Any]:
         """Wait until Kubernetes counts those in service, and only those, as Ready."""
         async with contextlib.aclosing(rollout.ready(self._release, self._group, PATIENCE)) as counts:
             async for ready in counts:
-                self._raise_if_superseded()
-                state = await self._ask("scaling_look", number=number)
+                state = await self._desk.look(self._check, number)
                 if ready == state["in_service"]:
                     break
         return state
@@ -237,24 +223,10 @@ class _Act:
             await self._check_conflict(seen, self._target)
         await self._record(seen)
 
-    async def _ask(self, request: str, **arguments: Any) -> Any:
-        """Ask the scheduler, again while it can't be reached."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                return await getattr(self._scheduler(), request)(**arguments)
-            except OSError as error:
-                if time.monotonic() > deadline:
-                    raise SchedulerUnreachableError(
-                        f"The scheduler can't be reached any more: {error}",
-                        cure="What was begun undoes itself within a minute. Try again.",
-                    ) from error
-                self._raise_if_superseded()
-                await asyncio.sleep(_RETRY)
-
     # What can come in between ---------------------------------------------------------------------------
 
-    def _raise_if_superseded(self) -> None:
+    def _check(self) -> None:
+        """Raise if this is not wanted any more."""
         if not self._is_newest():
             raise SupersededError("superseded by a newer wish")
 
@@ -267,27 +239,9 @@ class _Act:
 
     def _conflict(self, seen: int) -> HelmClusterError:
         return ScaleConflictError(
-            f"Somebody else has set group {self._group} to {self._release.replicas[self._group]} pods while it was being "
-            f"scaled from {seen} to {self._target}; their number was left alone",
+            f"Somebody else has set group {self._group} to {self._release.replicas[self._group]} pods while it was "
+            f"being scaled from {seen} to {self._target}; their number was left alone",
             cure="Agree on who scales, then try again.",
-        )
-
-    def _refusal(self, state: dict[str, Any]) -> HelmClusterError:
-        if state["refused"] == "strangers":
-            return PreloadMissingError(
-                f"{len(state['workers'])} workers lack the chart's preload, {state['workers'][0]} among them, so Kubernetes "
-                "would pick the pods that leave, results and all",
-                cure="Restart them with the packaged chart (cluster.upgrade()), or give force=True.",
-            )
-        if state["refused"] == "busy":
-            return ScaleConflictError(
-                f"{state['who']} is scaling group {self._group} just now ({state['why']})",
-                cure="Try again when that is done.",
-            )
-        return ResultsAtStakeError(
-            f"Without a worker {state['results']} results ({state['bytes']} bytes) and {state['tasks']} running tasks "
-            "would be lost",
-            cure="Gather what you need, keep a worker, or give force=True.",
         )
 
     def _report(self, seen: int, replicas: int, state: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 # Where the chart mounts the package; Dask copies a preload elsewhere before it imports it.
 sys.path.append("/etc/dask-kubernetes-helm")
 
-from dask_kubernetes_helm_pod import leaving  # noqa: E402 - found by the line above
+from dask_kubernetes_helm_pod import leaving
 
 
 async def dask_teardown(nanny: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 # Where the chart mounts the package; Dask copies a preload elsewhere before it imports it.
 sys.path.append("/etc/dask-kubernetes-helm")
 
-from dask_kubernetes_helm_pod.desk import Desk  # noqa: E402 - found by the line above
+from dask_kubernetes_helm_pod.desk import Desk
 
 
 def dask_setup(scheduler: Any) -> None:

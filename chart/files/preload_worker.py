@@ -12,8 +12,8 @@ from typing import Any
 # Where the chart mounts the package; Dask copies a preload elsewhere before it imports it.
 sys.path.append("/etc/dask-kubernetes-helm")
 
-from dask_kubernetes_helm_pod import facts, leaving  # noqa: E402 - found by the line above
-from dask_kubernetes_helm_pod.readiness import Readiness  # noqa: E402 - found by the line above
+from dask_kubernetes_helm_pod import facts, leaving
+from dask_kubernetes_helm_pod.readiness import Readiness
 
 
 def dask_setup(worker: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.chart.helm import container, deployment, one, option, pod, refusal, render
+from tests.chart.helm import container, deployment, one, pod, refusal, render
 
 ROLES = ("scheduler", "worker")
 every_role = pytest.mark.parametrize("role", ROLES)
@@ -246,16 +246,19 @@ def test_worker_probes() -> None:
     assert {"livenessProbe", "startupProbe"} & main.keys() == set()
 
 
-def test_the_preloads_are_mounted() -> None:
-    """Worker and nanny are told the paths of their mounted files, under names that users do not have."""
-    (preload,) = (volume["configMap"] for volume in pod("worker")["volumes"] if volume["name"] == "preload")
-    (mount,) = (mount for mount in container("worker")["volumeMounts"] if mount["name"] == "preload")
+@pytest.mark.parametrize("component", ["scheduler", "worker"])
+def test_the_pod_files_are_mounted(component: str) -> None:
+    """Each role is told the paths of its mounted preloads, under names that users do not have."""
+    (files,) = (volume["configMap"] for volume in pod(component)["volumes"] if volume["name"] == "preload")
+    (mount,) = (mount for mount in container(component)["volumeMounts"] if mount["name"] == "preload")
     config = one(render(), "ConfigMap")
-    assert config["metadata"]["name"] == preload["name"]
-    assert {item["key"] for item in preload["items"]} == config["data"].keys() == {"worker.py", "nanny.py"}
-    paths = {item["key"]: f"{mount['mountPath']}/{item['path']}" for item in preload["items"]}
-    assert paths == {"worker.py": option("preload"), "nanny.py": option("preload-nanny")}
-    assert all(item["path"].startswith("dask_kubernetes_helm_") for item in preload["items"])
+    assert config["metadata"]["name"] == files["name"]
+    assert {item["key"] for item in files["items"]} == config["data"].keys()
+    paths = {f"{mount['mountPath']}/{item['path']}" for item in files["items"]}
+    told = {text.partition("=")[2] for text in container(component)["args"] if text.startswith("--preload")}
+    assert told <= paths
+    assert len(told) == {"scheduler": 1, "worker": 2}[component]
+    assert all(item["path"].startswith("dask_kubernetes_helm_") for item in files["items"])
 
 
 def test_no_nanny_no_preload_for_it() -> None:

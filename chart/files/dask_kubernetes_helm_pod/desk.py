@@ -73,22 +73,13 @@ class Desk(SchedulerPlugin):  # type: ignore[misc]
     # Requests: making a group smaller -------------------------------------------------------------------
 
     async def begin(
-        self,
-        number: str,
-        group: str,
-        deployment: str,
-        target: int,
-        seen: int,
-        who: str,
-        why: str,
-        timeout: float,
-        force: bool = False,
-        key: bytes | None = None,
+        self, number: str, deployment: str, *, force: bool = False, key: bytes | None = None, **order: Any
     ) -> Reply:
         """Take a group's surplus pods out of service and empty them; see `shrinking.Order`.
 
         Whoever asks chooses the number, and may ask again with it where the answer was lost.
         """
+        group, target = order["group"], order["target"]
         if number in self._shrinks:
             return await self.look(number)
         self._shrinks = {number: shrink for number, shrink in self._shrinks.items() if not shrink.is_over}
@@ -98,8 +89,9 @@ class Desk(SchedulerPlugin):  # type: ignore[misc]
             return {"refused": "busy", "who": others[0].order.who, "why": others[0].order.why}
         if not force and (stake := self._stake(group, target)):
             return {"refused": "at stake", **stake}
-        order = Order(group, target, seen, who, why, timeout, force, pickle.loads(key) if key else None)  # noqa: S301 - as Dask's own
-        self._shrinks[number] = shrink = Shrink(self._scheduler, self.journal, order)
+        together = pickle.loads(key) if key else None  # noqa: S301 - as Dask's own requests have it
+        wanted = Order(**order, force=force, key=together)
+        self._shrinks[number] = shrink = Shrink(self._scheduler, self.journal, wanted)
         return await shrink.look(_LONG_POLL)
 
     def _stake(self, group: str, target: int) -> dict[str, int] | None:

@@ -74,8 +74,8 @@ class Choice:
 def surplus(in_service: int, target: int) -> int:
     """How many pods in service have to leave for a group to have `target` pods.
 
-    Pods that are not in service (still starting, crashed) need not be counted: Kubernetes deletes pods that are not Ready
-    before those that are, so they are the first to go.
+    Pods that are not in service (still starting, crashed) need not be counted: Kubernetes deletes pods that are not
+    Ready before those that are, so they are the first to go.
     Source: https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/#scaling-down-a-replicaset
 
     Examples
@@ -106,33 +106,41 @@ def choose(pods: Iterable[Pod], count: int, elsewhere: float = 0.0) -> Choice:
     pods = list(pods)
     able = [pod for pod in pods if not pod.fixed]
     fixed = sorted((pod for pod in pods if pod.fixed), key=lambda pod: pod.cost)
-    leave: list[Pod] = []
-    for unit in _units(able):
-        if len(leave) + len(unit) <= count:
-            leave += unit
     kept = [Kept(pod.name, pod.nbytes, pod.fixed) for pod in fixed[: max(0, count - len(able))]]
-    leave, crowded = _fitting(pods, leave, elsewhere)
-    return Choice(tuple(leave), (*kept, *crowded))
+    units = _cheapest(_units(able), count)
+    units, crowded = _fitting(pods, units, elsewhere)
+    return Choice(tuple(pod for unit in units for pod in unit), (*kept, *crowded))
 
 
 def _units(pods: list[Pod]) -> list[list[Pod]]:
-    """Pods that leave together, the cheapest first; a unit costs what its dearest pod costs."""
+    """Pods that leave together."""
     units: dict[Hashable, list[Pod]] = {}
     for pod in pods:
         units.setdefault(("pod", pod.name) if pod.together is None else ("unit", pod.together), []).append(pod)
-    return sorted(units.values(), key=lambda unit: max(pod.cost for pod in unit))
+    return list(units.values())
 
 
-def _fitting(pods: list[Pod], leave: list[Pod], elsewhere: float) -> tuple[list[Pod], list[Kept]]:
+def _cheapest(units: list[list[Pod]], count: int) -> list[list[Pod]]:
+    """The cheapest, `count` pods at most; a unit costs what its dearest pod costs."""
+    chosen: list[list[Pod]] = []
+    for unit in sorted(units, key=lambda unit: max(pod.cost for pod in unit)):
+        if len(unit) <= count:
+            chosen.append(unit)
+            count -= len(unit)
+    return chosen
+
+
+def _fitting(pods: list[Pod], leave: list[list[Pod]], elsewhere: float) -> tuple[list[list[Pod]], list[Kept]]:
     """Those of the leaving whose results fit into what the others have left; of the others the fullest stay."""
-    names = {pod.name for pod in leave}
+    names = {pod.name for unit in leave for pod in unit}
     room = elsewhere + sum(pod.room for pod in pods if pod.name not in names)
-    moving = sum(pod.nbytes for pod in leave)
-    stay: dict[str, Kept] = {}
-    for pod in sorted(leave, key=lambda pod: -pod.nbytes):
-        if moving <= room:
-            break
-        moving -= pod.nbytes
-        room += pod.room
-        stay[pod.name] = Kept(pod.name, pod.nbytes, "the others have no room for its results")
-    return [pod for pod in leave if pod.name not in stay], list(stay.values())
+    moving = sum(pod.nbytes for unit in leave for pod in unit)
+    by_bytes = sorted(leave, key=lambda unit: sum(pod.nbytes for pod in unit))
+    kept: list[Kept] = []
+    while moving > room:
+        unit = by_bytes.pop()
+        moving -= sum(pod.nbytes for pod in unit)
+        room += sum(pod.room for pod in unit)
+        kept += [Kept(pod.name, pod.nbytes, "the others have no room for its results") for pod in unit]
+    staying = {item.pod for item in kept}
+    return [unit for unit in leave if unit[0].name not in staying], kept

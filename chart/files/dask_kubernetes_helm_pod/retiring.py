@@ -175,7 +175,7 @@ async def restore(scheduler: Any, addresses: Collection[str]) -> None:
     for worker in retired():
         scheduler.stream_comms[worker.address].send(message)
     deadline = monotonic() + _RESTORING
-    while retired() and monotonic() < deadline:
+    while retired() and monotonic() < deadline:  # noqa: ASYNC110 - Dask has no event for it
         await asyncio.sleep(INTERVAL)
     if left := retired():
         logger.warning("%d workers did not come back into service: %s", len(left), left)

@@ -23,7 +23,7 @@ logger = logging.getLogger("distributed.scheduler.scaling")
 
 #: Seconds without a word from whoever began; longer than a port-forward takes to come back.
 LEASE = 45.0
-#: Seconds that Kubernetes may take to end the pods that are to leave; those that are left then are put back into service.
+#: Seconds that Kubernetes may take to end the pods that are to leave; those left then are put back into service.
 SETTLING = 30.0
 #: Seconds until a worker that has just registered can be told anything.
 _ARRIVAL = 0.2
@@ -104,7 +104,7 @@ class Shrink:
             logger.exception("scaling: group %s could not be made smaller", self.order.group)
             await self.undo(f"failed: {error!r}")
             return
-        while self.phase == EMPTY and self._go_on():
+        while self.phase == EMPTY and self._go_on():  # noqa: ASYNC110 - that nobody asks any more is no event
             await asyncio.sleep(_INTERVAL)
         if self.is_open:
             await self.undo("given up, as it was not heard of any more")
