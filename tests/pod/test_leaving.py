@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,14 @@ from distributed.core import rpc
 from dask_kubernetes_helm_pod import leaving
 
 from .conftest import until
+
+BEGAN, RELEASE = threading.Event(), threading.Event()
+
+
+def _task() -> int:
+    BEGAN.set()
+    RELEASE.wait(20)
+    return 1
 
 
 @contextmanager
@@ -35,21 +44,16 @@ async def test_results_are_elsewhere_and_running_tasks_have_ended(
     """Scattered data moves, and a running task ends, before the worker may."""
     worker, other = [await start() for _ in range(2)]
     (data,) = await client.scatter([b"x" * 1000], workers=[worker.address])
-    began, release = asyncio.Event(), asyncio.Event()
-    future = client.submit(_task, began, release, workers=[worker.address], allow_other_workers=True)
-    await began.wait()
+    BEGAN.clear()
+    RELEASE.clear()
+    future = client.submit(_task, workers=[worker.address], allow_other_workers=True)
+    await until(BEGAN.is_set)
     going = asyncio.ensure_future(leave(worker))
     await until(lambda: data.key in other.data)
     assert not going.done()
-    release.set()
+    RELEASE.set()
     await going
     assert {data.key, future.key} <= set(other.data)
-
-
-async def _task(began: asyncio.Event, release: asyncio.Event) -> int:
-    began.set()
-    await release.wait()
-    return 1
 
 
 async def test_nobody_waits_when_all_leave(
@@ -76,20 +80,22 @@ async def test_nobody_waits_for_a_scheduler_that_is_gone(
     assert "does not answer" in caplog.text
 
 
-async def test_nobody_waits_for_a_scheduler_that_hangs(caplog: pytest.LogCaptureFixture) -> None:
-    """A scheduler that takes connections and answers nothing holds nobody up."""
-    server = await asyncio.start_server(lambda *_: asyncio.sleep(60), "127.0.0.1", 0)
+async def test_nobody_waits_for_a_scheduler_that_hangs(
+    scheduler: Scheduler, start: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A scheduler that takes requests and answers nothing holds nobody up."""
+    worker = await start()
+    scheduler.handlers["echo"] = scheduler.handlers["scaling_leave"] = lambda **_: asyncio.sleep(20)
     with within(3):
-        async with rpc(f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}") as hung:
-            await leaving.be_emptied(hung, "tcp://127.0.0.1:1")
-    server.close()
+        await leave(worker)
     assert "does not answer" in caplog.text
 
 
 async def test_a_scheduler_without_the_preload(caplog: pytest.LogCaptureFixture) -> None:
     """A scheduler of another release tells nothing, and nothing is waited for."""
     async with Scheduler(host="127.0.0.1", port=0, dashboard_address="127.0.0.1:0") as plain:
-        async with rpc(plain.address) as remote:
-            with within(3):
-                await leaving.be_emptied(remote, "tcp://127.0.0.1:1")
+        remote = rpc(plain.address)
+        with within(3):
+            await leaving.be_emptied(remote, "tcp://127.0.0.1:1")
+        await remote.close_rpc()
     assert "lacks the chart's preload" in caplog.text

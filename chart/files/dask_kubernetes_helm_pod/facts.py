@@ -93,7 +93,7 @@ def _fixed(scheduler: Any, workers: list[Any], allowed: set[str]) -> str:
     for worker in workers:
         for task in worker.processing:
             bound = task.worker_restrictions or task.host_restrictions or task.resource_restrictions
-            if bound and retiring.takers(scheduler, task) <= set(workers):
+            if bound and not task.loose_restrictions and retiring.takers(scheduler, task) <= set(workers):
                 return f"task {task.key} may run nowhere else"
     return ""
 

@@ -152,9 +152,8 @@ def _thief(scheduler: Any, task: Any, given: dict[Any, int]) -> Any:
 def takers(scheduler: Any, task: Any) -> set[Any]:
     """Workers in service that may run a task."""
     valid = scheduler.valid_workers(task)
-    if valid is None or (not valid and task.loose_restrictions):
-        return set(scheduler.running)
-    return set(valid & scheduler.running)
+    able = set(scheduler.running if valid is None else valid & scheduler.running)
+    return set(scheduler.running) if task.loose_restrictions and not able else able
 
 
 def _busy(scheduler: Any, address: str) -> str:
