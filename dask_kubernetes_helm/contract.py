@@ -21,8 +21,8 @@ DEFAULT_GROUP = "default"
 COMM_PORT, COMM_PORT_NAME = 8786, "tcp-comm"
 DASHBOARD_PORT, DASHBOARD_PORT_NAME = 8787, "http-dashboard"
 
-#: How a group stands that the scheduler makes smaller.
-EMPTYING, EMPTY = "emptying", "empty"
+#: How a group stands that the scheduler makes smaller; a scheduler that has restarted knows nothing of it.
+EMPTYING, EMPTY, UNKNOWN = "emptying", "empty", "unknown"
 
 #: What the chart creates, as (API group, resource): what an installing user must be allowed to create.
 INSTALLED = (

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.errors import (
     HelmClusterError,
     PreloadMissingError,
@@ -18,6 +19,11 @@ from dask_kubernetes_helm.errors import (
     ScaleConflictError,
     SchedulerUnreachableError,
 )
+
+
+class ForgottenError(HelmClusterError):
+    """The scheduler does not know what it is asked after."""
+
 
 Reply = dict[str, Any]
 
@@ -52,8 +58,17 @@ class Desk:
         return state  # type: ignore[no-any-return] # what comes over a comm has no type
 
     async def look(self, check: Callable[[], None], number: str) -> Reply:
-        """How it stands; comes back when that has changed, or after a second."""
-        return dict(await self._ask(check, "scaling_look", number=number))
+        """How it stands; comes back when that has changed, or after a second.
+
+        Raises
+        ------
+        ForgottenError
+            The scheduler has restarted in between.
+        """
+        state = dict(await self._ask(check, "scaling_look", number=number))
+        if state["phase"] == contract.UNKNOWN:
+            raise ForgottenError("The scheduler has restarted meanwhile")
+        return state
 
     async def end(self, number: str, outcome: str, **done: Any) -> None:
         """Tell that the number of pods was patched (to `replicas`), or won't be."""

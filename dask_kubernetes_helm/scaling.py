@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dask_kubernetes_helm import contract, rollout
-from dask_kubernetes_helm.desk import Desk
+from dask_kubernetes_helm.desk import Desk, ForgottenError
 from dask_kubernetes_helm.errors import HelmClusterError, PreloadMissingError, ScaleConflictError
 from dask_kubernetes_helm.release import Release
 
@@ -135,9 +135,10 @@ class _Act:
             if seen == self._target:
                 return
             if seen > self._target:
-                await self._shrink(seen)
-                return
-            if await self._patch(seen, self._target):
+                with contextlib.suppress(ForgottenError):
+                    await self._shrink(seen)
+                    return
+            elif await self._patch(seen, self._target):
                 await self._record(seen)
                 return
         raise self._conflict(seen)

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -168,7 +169,8 @@ def test_calls_are_counted_by_agent_in_a_span_and_a_namespace() -> None:
 
     def entry(agent: str, second: int, namespace: str = "here") -> dict[str, object]:
         received = f"2026-01-01T00:00:{second:02}.000000Z"
-        return {"userAgent": agent, "requestReceivedTimestamp": received, "objectRef": {"namespace": namespace}}
+        request = {"auditID": uuid.uuid4().hex, "requestReceivedTimestamp": received}
+        return {**request, "userAgent": agent, "objectRef": {"namespace": namespace}}
 
     entries = [
         entry("kubectl/v1.34 (linux)", 9),

@@ -36,10 +36,13 @@ def calls_by_user_agent(
 ) -> Counter[str]:
     """Requests received in a span of time, by the first word of their user agent."""
     counted: Counter[str] = Counter()
+    seen: set[str] = set()
     for entry in entries:
         received = datetime.fromisoformat(entry["requestReceivedTimestamp"].replace("Z", "+00:00"))
         inside = namespace is None or entry.get("objectRef", {}).get("namespace") == namespace
-        if since <= received <= until and inside:
+        # A watch is logged when it begins and when it ends.
+        if since <= received <= until and inside and entry["auditID"] not in seen:
+            seen.add(entry["auditID"])
             counted[entry.get("userAgent", "?").split("/")[0].split()[0]] += 1
     return counted
 
