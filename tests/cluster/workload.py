@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
 from typing import Any
 
@@ -35,8 +36,14 @@ def step(state: Any, index: int) -> Any:
     return state * 31 % 1_000_003 + index
 
 
+def hold_the_gil(index: int) -> int:
+    """Nothing else of the worker runs for twenty seconds."""
+    ctypes.PyDLL(None).sleep(20)
+    return index
+
+
 # The pods don't have the tests, and what is of `__main__` is sent to them whole.
-array.__module__ = start_noted.__module__ = step.__module__ = "__main__"
+array.__module__ = start_noted.__module__ = step.__module__ = hold_the_gil.__module__ = "__main__"
 
 
 def workers(client: Client) -> dict[str, Any]:
