@@ -9,16 +9,18 @@ from __future__ import annotations
 import operator
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dask_kubernetes_helm import config, naming
+from dask_kubernetes_helm import config, contract, naming
 from dask_kubernetes_helm.errors import InvalidArgumentError, InvalidTypeError
 
 if TYPE_CHECKING:
     from dask_kubernetes_helm.lifecycle import Plan
     from dask_kubernetes_helm.values import Layer
 
+_GROUP = re.compile(r"[a-z]([-a-z0-9]{0,18}[a-z0-9])?")
 _IMAGE = re.compile(
     r"(?P<repository>[a-z0-9][\w.-]*(?::\d+(?=/))?(?:/[a-z0-9][\w.-]*)*)(?::(?P<tag>\w[\w.-]{0,127}))?"
     r"(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
@@ -37,6 +39,7 @@ class Arguments:
     chart: str | None
     auth: Any
     timeout: float
+    shutdown_on_close: bool = True
 
     def checked(self) -> Arguments:
         """Itself, when all that can be judged without reading anything is sound.
@@ -63,7 +66,7 @@ class Arguments:
             said["image"] = image_values(self.image)
         own = [Layer("arguments of HelmCluster", said)] if said else []
         read = layers(self.values, self.environment)
-        return Plan(name, self.namespace, read + own, self.chart, self.auth, self.timeout)
+        return Plan(name, self.namespace, read + own, self.chart, self.auth, self.timeout, self.shutdown_on_close)
 
 
 def layers(values: Any, environment: str | None = None) -> list[Layer]:
@@ -134,3 +137,41 @@ def image_values(image: str) -> dict[str, str]:
             f"image is {image!r}, which names no image", cure="Give repository[:tag][@sha256:...]."
         )
     return {key: part for key, part in match.groupdict().items() if part}
+
+
+def group_values(
+    name: str,
+    n_workers: int,
+    *,
+    image: str | None = None,
+    resources: Mapping[str, Any] | None = None,
+    dask_resources: Mapping[str, float] | None = None,
+    env: Mapping[str, Any] | None = None,
+    values: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The chart's values for a new worker group; see `HelmCluster.add_worker_group`.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+
+    Examples
+    --------
+    >>> group_values("gpu", 0, dask_resources={"GPU": 1})
+    {'worker': {'groups': {'gpu': {'replicas': 0, 'daskResources': {'GPU': 1}}}}}
+    """
+    if not isinstance(name, str) or not _GROUP.fullmatch(name) or name == contract.DEFAULT_GROUP:
+        raise InvalidArgumentError(
+            f"{name!r} can't be the name of a new worker group",
+            cure="Give up to 20 lower-case letters, digits and '-', a letter first; 'default' is the worker itself.",
+        )
+    group = {**(values or {}), "replicas": worker_count(n_workers, "n_workers")}
+    if image is not None:
+        group["image"] = image_values(image)
+    if resources is not None:
+        group["resources"] = dict(resources)
+    if dask_resources is not None:
+        group["daskResources"] = dict(dask_resources)
+    if env is not None:
+        group["env"] = [{"name": key, "value": str(value)} for key, value in env.items()]
+    return {"worker": {"groups": {name: group}}}

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from dask_kubernetes_helm.connect import Connection
     from dask_kubernetes_helm.lifecycle import ManagedRelease, Plan
     from dask_kubernetes_helm.progress import Progress
-    from dask_kubernetes_helm.scaling import Scaling
 
 #: Seconds that one attempt to reach the scheduler may take.
 _PROBE_TIMEOUT = 2
@@ -50,9 +49,9 @@ class ReleaseCluster(Cluster):
     arguments : Arguments
         What its maker was told.
     attach : bool
-        The release is there already and is never removed.
+        The release is there already.
     shutdown_on_close : bool
-        Closing removes the release.
+        Closing removes the release, if it has an owner.
     asynchronous, loop, quiet
         As Dask's own clusters have them.
     """
@@ -71,8 +70,8 @@ class ReleaseCluster(Cluster):
         self._arguments, self._attach, self.shutdown_on_close = arguments, attach, shutdown_on_close
         self._release: ManagedRelease | None = None
         self._connection: Connection | None = None
-        self._scaling: Scaling | None = None
         self._starting: asyncio.Task[Any] | None = None
+        self._started = False
         self._ending: asyncio.Task[None] | None = None
         self.status: Status
         super().__init__(asynchronous=asynchronous, loop=loop, quiet=quiet, name=name)
@@ -109,17 +108,16 @@ class ReleaseCluster(Cluster):
 
     async def _start(self) -> None:
         self._starting = asyncio.current_task()
-        lifecycle, scaling, progress_of = await asyncio.to_thread(_doors)
+        lifecycle, progress_of = await asyncio.to_thread(_doors)
         plan = self._arguments.plan(self.name)
         kube = await lifecycle.Kube.connect(plan.auth, plan.namespace)
         self._release = release = lifecycle.ManagedRelease(self.name, kube)
         with progress_of(f"Dask release {self.name}", quiet=self.quiet) as progress:
             await self._reach(release, plan, progress)
             self.scheduler_comm = rpc(self._connection.address)  # type: ignore[union-attr]
-            self._scaling = scaling.Scaling(release, lambda: self.scheduler_comm)
             self._cluster_info.update(release=self.name, namespace=release.namespace, chart=release.chart)
             await super()._start()
-        self._starting = None
+        self._starting, self._started = None, True
 
     async def _reach(self, release: ManagedRelease, plan: Plan, progress: Progress) -> None:
         try:
@@ -136,7 +134,11 @@ class ReleaseCluster(Cluster):
                 await asyncio.sleep(_RESUBSCRIBE)
                 with contextlib.suppress(OSError):
                     self._watch_worker_status_comm = comm = await self._subscribe()
+                    await self._returned()
                     break
+
+    async def _returned(self) -> None:
+        """The scheduler has started anew."""
 
     async def _subscribe(self) -> Any:
         comm = await self.scheduler_comm.live_comm()
@@ -172,8 +174,6 @@ class ReleaseCluster(Cluster):
 
     async def _end(self) -> None:
         await self._stop_starting()
-        if self._scaling:
-            await self._scaling.close()
         status, self.status = self.status, Status.closing
         with contextlib.suppress(OSError):
             if status != Status.closed:
@@ -181,7 +181,7 @@ class ReleaseCluster(Cluster):
         self.status = Status.closing
         try:
             if self._release:
-                if self.shutdown_on_close and not self._attach:
+                if self.shutdown_on_close and (self._started or not self._attach):
                     await self._release.remove(self._farewell)
                 await self._release.kube.close()
         finally:
@@ -207,12 +207,6 @@ class ReleaseCluster(Cluster):
         if self._release is None or self.status in (Status.closing, Status.closed):
             raise self._closed_error()
         return self._release
-
-    def _open_scaling(self) -> Scaling:
-        self._open_release()
-        if self._scaling is None:
-            raise self._closed_error()
-        return self._scaling
 
     def _closed_error(self) -> HelmClusterError:
         return ClusterClosedError(
@@ -259,9 +253,9 @@ class ReleaseCluster(Cluster):
 
 def _doors() -> Any:
     """Import what talks to the outside."""
-    from dask_kubernetes_helm import lifecycle, progress, scaling  # noqa: PLC0415 - see the module's charter
+    from dask_kubernetes_helm import lifecycle, progress  # noqa: PLC0415 - see the module's charter
 
-    return lifecycle, scaling, progress.Progress
+    return lifecycle, progress.Progress
 
 
 async def _answers(address: str) -> bool:

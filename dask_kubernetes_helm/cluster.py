@@ -7,23 +7,24 @@ or Helm. Everything is implemented once, as a coroutine; the public method of th
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from distributed.core import Status
 from distributed.utils import Log, Logs
 
 from dask_kubernetes_helm import arguments, config, contract
-from dask_kubernetes_helm.base import ReleaseCluster
-from dask_kubernetes_helm.errors import HelmClusterError
+from dask_kubernetes_helm.elastic import ElasticCluster
+from dask_kubernetes_helm.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
 
     from dask_kubernetes_helm.auth import ClusterAuth
+    from dask_kubernetes_helm.values import Layer
 
 
-class HelmCluster(ReleaseCluster):
+class HelmCluster(ElasticCluster):
     """A Dask cluster that is a release of the Helm chart.
 
     Parameters
@@ -99,6 +100,7 @@ class HelmCluster(ReleaseCluster):
             chart=os.fspath(chart) if chart is not None else config.get("chart"),
             auth=auth,
             timeout=config.seconds(config.get("timeout", timeout), "timeout"),
+            shutdown_on_close=shutdown_on_close,
         )
         super().__init__(
             arguments.release_name(name, attach=_attach),
@@ -137,91 +139,6 @@ class HelmCluster(ReleaseCluster):
 
     # Using ----------------------------------------------------------------------------------------------
 
-    def scale(
-        self,
-        n: int,
-        worker_group: str | None = None,
-        *,
-        force: bool = False,
-        timeout: float | str | None = None,
-    ) -> Any:
-        """Set the number of worker pods; no result is lost by it.
-
-        Growing is one request to Kubernetes. To shrink, the scheduler first empties the pods that hold least, and
-        Kubernetes then deletes exactly these. A newer call for the same group takes an older one's place.
-
-        Parameters
-        ----------
-        n : int
-            How many.
-        worker_group : str, optional
-            Which group; the default one if there are several.
-        force : bool
-            Also where results are lost by it: when nobody would be left to hold them, or where pods lack the chart's
-            preload.
-        timeout : float or str, optional
-            Seconds, or text such as ``"5 minutes"``, that running tasks have to end; workers that are busy beyond, or
-            whose results nobody has room for, stay, and a warning names them. By default ``kubernetes.drain-timeout``.
-
-        Raises
-        ------
-        InvalidArgumentError, InvalidTypeError
-            n is negative, or no integer.
-        WorkerGroupNotFoundError, KubernetesError
-        ScaleConflictError
-            Somebody else changed the number meanwhile; theirs was left alone.
-        ResultsAtStakeError
-            Nobody would be left to hold the results, and `force` is not set.
-        PreloadMissingError
-            Kubernetes would have to pick the pods that leave, and `force` is not set.
-        RolloutInProgressError
-            A rollout of the workers did not end in time.
-
-        Notes
-        -----
-        Kubernetes deletes pods that are not Ready before those that are:
-        https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/#scaling-down-a-replicaset
-
-        Examples
-        --------
-        >>> cluster.scale(10)  # doctest: +SKIP
-        """
-        count = arguments.worker_count(n, "n")
-        seconds = config.seconds(config.get("drain-timeout", timeout), "timeout")
-        return self.sync(self._scale, count, worker_group, force=force, timeout=seconds)
-
-    async def _scale(self, n: int, worker_group: str | None = None, *, force: bool = False, timeout: float) -> None:
-        await self._open_scaling().scale(n, worker_group, force=force, timeout=timeout)
-
-    def scaling_history(self) -> Any:
-        """What was done to the number of workers, by whom and why, the newest last.
-
-        Returns
-        -------
-        list of dict
-            Each with time (ISO 8601, UTC), who, why, group, from and to (pods), seconds, calls (requests to the
-            Kubernetes API), left (names of pods), kept (pod, nbytes and why) and outcome. The scheduler keeps the
-            last thousand, whoever acted.
-
-        Examples
-        --------
-        >>> cluster.scaling_history()[-1]["outcome"]  # doctest: +SKIP
-        'done'
-        """
-        return self.sync(self._scaling_history)
-
-    async def _scaling_history(self) -> list[dict[str, Any]]:
-        return await self._open_scaling().history()
-
-    def adapt(self, *_: Any, **__: Any) -> Any:
-        """Not in this version; use `scale`.
-
-        Dask's own adaptive scaling closes workers before it asks the cluster, and Kubernetes restarts what was closed.
-        """
-        raise HelmClusterError("Adaptive scaling is not in this version", cure="Use scale(n).").concerning(
-            self.name, None
-        )
-
     def upgrade(self, values: Any = None, *, chart: str | os.PathLike[str] | None = None) -> Any:
         """Upgrade the release, and wait until its pods are as they should be.
 
@@ -244,14 +161,104 @@ class HelmCluster(ReleaseCluster):
         return self.sync(self._upgrade, values, chart=chart)
 
     async def _upgrade(self, values: Any = None, *, chart: str | os.PathLike[str] | None = None) -> None:
-        layers = arguments.layers(values)
+        await self._change(arguments.layers(values), chart=chart)
+
+    async def _change(
+        self, layers: list[Layer], *, chart: str | os.PathLike[str] | None = None, without: str = ""
+    ) -> None:
+        """Upgrade; see `ManagedRelease.upgrade`."""
         reference = os.fspath(chart) if chart is not None else self._arguments.chart
-        release = self._open_release()
-        await release.upgrade(layers, reference, self._arguments.timeout)
+        release, steering = self._open_release(), self._open_steering()
+        await release.upgrade(layers, reference, self._arguments.timeout, without=without)
+        await steering.tell_settings()
         replicas = arguments.wanted_replicas(layers)
         if replicas is not None and replicas != release.replicas[contract.DEFAULT_GROUP]:
             await self._scale(replicas, timeout=self._arguments.timeout)
             await release.rolled_out(self._arguments.timeout)
+
+    def add_worker_group(
+        self,
+        name: str,
+        n_workers: int = 3,
+        *,
+        image: str | None = None,
+        resources: Mapping[str, Any] | None = None,
+        dask_resources: Mapping[str, float] | None = None,
+        env: Mapping[str, Any] | None = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Add a worker group beside those there are; what is not said is as the default group has it.
+
+        Parameters
+        ----------
+        name : str
+            The group's.
+        n_workers : int
+            Pods to begin with; 0 is meant.
+        image : str, optional
+            ``repository[:tag][@digest]``.
+        resources : mapping, optional
+            Requests and limits, as Kubernetes writes them.
+        dask_resources : mapping, optional
+            Dask's abstract resources of each worker, e.g. ``{"GPU": 1}``.
+        env : mapping, optional
+            Environment variables.
+        values : mapping, optional
+            Any other key of the chart's ``worker``, ``adaptive`` among them.
+
+        Raises
+        ------
+        InvalidArgumentError
+            The name can't be one, or is taken.
+        ValuesError, HelmError, StartError
+
+        Examples
+        --------
+        >>> cluster.add_worker_group("gpu", 0, dask_resources={"GPU": 1})  # doctest: +SKIP
+        >>> cluster.adapt(0, 8, worker_group="gpu")  # doctest: +SKIP
+        """
+        told = arguments.group_values(
+            name,
+            n_workers,
+            image=image,
+            resources=resources,
+            dask_resources=dask_resources,
+            env=env,
+            values=values,
+        )
+        if name in self._open_release().groups:
+            raise InvalidArgumentError(f"There is a worker group {name!r} already", cure="Choose another name.")
+        return self.sync(self._upgrade, told)
+
+    def delete_worker_group(self, name: str, *, force: bool = False, timeout: float | str | None = None) -> Any:
+        """Empty a worker group and delete it.
+
+        Parameters
+        ----------
+        name : str
+            The group's; the default one stays.
+        force, timeout
+            As for `scale`.
+
+        Raises
+        ------
+        InvalidArgumentError
+            It is the default group.
+        WorkerGroupNotFoundError, ScalingError, HelmError
+
+        Examples
+        --------
+        >>> cluster.delete_worker_group("gpu")  # doctest: +SKIP
+        """
+        if name == contract.DEFAULT_GROUP:
+            raise InvalidArgumentError("The default worker group can't be deleted", cure="scale(0) empties it.")
+        self._open_release().deployment(name)
+        seconds = config.seconds(config.get("drain-timeout", timeout), "timeout")
+        return self.sync(self._delete_worker_group, name, force=force, timeout=seconds)
+
+    async def _delete_worker_group(self, name: str, *, force: bool, timeout: float) -> None:
+        await self._scale(0, name, force=force, timeout=timeout)
+        await self._change([], without=name)
 
     async def _wait_for_workers(self, n_workers: int = 0, timeout: float | str | None = None) -> None:
         from dask_kubernetes_helm.watching import Watcher  # noqa: PLC0415 - see the module's charter

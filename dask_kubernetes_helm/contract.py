@@ -15,21 +15,27 @@ COMPONENT_LABEL = "app.kubernetes.io/component"
 CHART_LABEL = "helm.sh/chart"
 GROUP_LABEL = "dask.org/worker-group"
 
-SCHEDULER, WORKER = "scheduler", "worker"
+SCHEDULER, WORKER, AGENT, OWNER = "scheduler", "worker", "agent", "owner"
 DEFAULT_GROUP = "default"
 
 COMM_PORT, COMM_PORT_NAME = 8786, "tcp-comm"
 DASHBOARD_PORT, DASHBOARD_PORT_NAME = 8787, "http-dashboard"
 
+#: Key of the agent's settings in its ConfigMap.
+SETTINGS = "settings.json"
+
 #: How a group stands that the scheduler makes smaller; a scheduler that has restarted knows nothing of it.
 EMPTYING, EMPTY, UNKNOWN = "emptying", "empty", "unknown"
 
+#: What the agent needs; created unless `agent.enabled` is false.
+RBAC = (("rbac.authorization.k8s.io", "roles"), ("rbac.authorization.k8s.io", "rolebindings"))
 #: What the chart creates, as (API group, resource): what an installing user must be allowed to create.
 INSTALLED = (
     ("apps", "deployments"),
     ("", "services"),
     ("", "serviceaccounts"),
     ("", "configmaps"),
+    *RBAC,
 )
 
 _HERE = Path(__file__).parent

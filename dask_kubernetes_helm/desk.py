@@ -86,6 +86,26 @@ class Desk:
         """What the scheduler has in its journal."""
         return list(await self._scheduler().scaling_history() or [])
 
+    # The agent ------------------------------------------------------------------------------------------
+
+    async def adapt(self, **order: Any) -> Reply | None:
+        """Have the agent follow a group's work; None where there is no agent."""
+        return await self._scheduler().scaling_adapt(**order)  # type: ignore[no-any-return]
+
+    async def rest(self, group: str) -> Reply:
+        """Have the agent leave a group's number alone; empty where there is no agent."""
+        return dict(await self._scheduler().scaling_rest(group=group) or {})
+
+    async def attend(self, who: str) -> Reply | None:
+        """Tell the agent that this process is there; None where there is no agent."""
+        return await self._scheduler().scaling_attend(who=who)  # type: ignore[no-any-return]
+
+    async def tell_settings(self, text: str) -> None:
+        """Tell the agent of settings that the file in its pod will have in a while."""
+        await self._scheduler().scaling_settings(text=text)
+
+    # Asking ---------------------------------------------------------------------------------------------
+
     async def _ask(self, check: Callable[[], None], request: str, **arguments: Any) -> Any:
         """Ask again while it can't be reached, and while `check` does not raise."""
         deadline = time.monotonic() + PATIENCE

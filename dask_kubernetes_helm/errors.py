@@ -32,6 +32,7 @@ particular failure (that is said where it is raised). The tree::
         ResultsAtStakeError              nobody would be left to hold the results
         PreloadMissingError              Kubernetes would have to pick who leaves
         RolloutInProgressError           (also a TimeoutError)
+        AgentMissingError                the release has no agent, which adapts
       StartError                         pods did not come up
         ImagePullError
         CrashLoopError
@@ -202,6 +203,10 @@ class PreloadMissingError(ScalingError):
 
 class RolloutInProgressError(ScalingError, TimeoutError):
     """A rollout of the workers did not end in time."""
+
+
+class AgentMissingError(ScalingError):
+    """The release has no agent, which is what adapts."""
 
 
 class StartError(HelmClusterError):

@@ -33,10 +33,12 @@ Object = dict[str, Any]
 
 #: What the API server answers where a JSON patch's test fails.
 _INVALID = 422
+_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _PATHS = {
     "pods": "/api/v1/namespaces/{namespace}/pods",
     "services": "/api/v1/namespaces/{namespace}/services",
     "events": "/api/v1/namespaces/{namespace}/events",
+    "configmaps": "/api/v1/namespaces/{namespace}/configmaps",
     "secrets": "/api/v1/namespaces/{namespace}/secrets",
     "deployments": "/apis/apps/v1/namespaces/{namespace}/deployments",
     "replicasets": "/apis/apps/v1/namespaces/{namespace}/replicasets",
@@ -103,6 +105,36 @@ class Kube:
         query = {"labelSelector": selector or None}
         reply = await self._transport.json("GET", self._path(resource), query, patience=patience)
         return reply["items"], reply["metadata"]["resourceVersion"]
+
+    async def get(self, resource: str, name: str) -> Object:
+        """One object."""
+        return dict(await self._transport.json("GET", self._path(resource, name)))
+
+    async def metadata(self, resource: str, selector: str) -> list[Object]:
+        """What objects are called and labelled, without what they hold.
+
+        Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
+        """
+        query = {"labelSelector": selector}
+        reply = await self._transport.json("GET", self._path(resource), query, accept=_METADATA_ONLY)
+        return list(reply["items"] or [])  # none at all is null
+
+    async def names(self, resource: str, selector: str) -> list[str]:
+        """Names of objects."""
+        return [item["metadata"]["name"] for item in await self.metadata(resource, selector)]
+
+    async def create(self, resource: str, body: Object) -> Object:
+        """Make an object."""
+        return dict(await self._transport.json("POST", self._path(resource), body=body))
+
+    async def patch(self, resource: str, name: str, body: Object) -> None:
+        """Merge a change into an object."""
+        await self._transport.json("PATCH", self._path(resource, name), body=body)
+
+    async def delete(self, resource: str, name: str, uid: str) -> None:
+        """Delete an object, if it is still the one that we mean."""
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        await self._transport.json("DELETE", self._path(resource, name), body=body)
 
     async def watch(self, resource: str, selector: str, version: str) -> AsyncGenerator[tuple[str, Object], None]:
         """Changes of objects, as (ADDED | MODIFIED | DELETED, object), until the server ends the stream."""

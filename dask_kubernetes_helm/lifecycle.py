@@ -9,27 +9,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from dask_kubernetes_helm import config, contract, kubesaid, permissions, schema
+from dask_kubernetes_helm import config, contract, kubesaid, ownership, permissions, schema
 from dask_kubernetes_helm.errors import (
     ForbiddenError,
+    ReleaseExistsError,
     StartTimeoutError,
 )
 from dask_kubernetes_helm.helm import Helm
 from dask_kubernetes_helm.kube import Kube
 from dask_kubernetes_helm.progress import Progress
 from dask_kubernetes_helm.release import Release
-from dask_kubernetes_helm.values import Layer
+from dask_kubernetes_helm.values import Layer, merge
 from dask_kubernetes_helm.watching import Watcher
 
 logger = logging.getLogger(__name__)
 
-#: Labels Helm's record of a release with a number of ours, so that we never remove somebody else's.
-OWNER_LABEL = "dask.org/created-by"
 #: Seconds that the pods of a removed release may take to end.
 _REMOVAL_TIMEOUT = 90.0
 
@@ -44,6 +43,8 @@ class Plan:
     chart: str | None
     auth: Any
     timeout: float
+    #: Whether it goes when this process has gone.
+    bound: bool = True
 
 
 class ManagedRelease(Release):
@@ -51,7 +52,7 @@ class ManagedRelease(Release):
 
     def __init__(self, name: str, kube: Kube) -> None:
         super().__init__(name, kube)
-        self._owner = ""
+        self._installed = False
 
     # Coming to be ---------------------------------------------------------------------------------------
 
@@ -66,40 +67,73 @@ class ManagedRelease(Release):
         helm = await self._helm()
         async with helm.unpacked(plan.chart or str(contract.chart_path())) as chart:
             values = await asyncio.to_thread(schema.check, plan.layers, chart)
-            await self._preflight()
+            await self._preflight(agent=_has_agent(values))
             progress.show("release", "installing")
-            self._owner = uuid.uuid4().hex
-            await helm.install(self.name, chart, values, {OWNER_LABEL: self._owner})
+            await ownership.sweep(self.kube, self.name)
+            await self._install(helm, chart, values, bound=plan.bound)
         await self.find()
         progress.done("release", f"{self.name} installed in namespace {self.namespace} ({self.chart})")
+
+    async def _install(self, helm: Helm, chart: Path, values: dict[str, Any], *, bound: bool) -> None:
+        """Install, and have everything belong to an owner of ours, Helm's record included."""
+        self.owner = owner = await ownership.create(self.kube, self.name)
+        mine: dict[str, Any] = {"owner": {"name": owner.name, "uid": owner.uid}}
+        alone = config.get("no-client-timeout") if bound and _has_agent(values) else None
+        if alone is not None and "noClientTimeout" not in values.get("lifecycle", {}):
+            mine["noClientTimeout"] = config.seconds(alone, "kubernetes.no-client-timeout")
+        self._installed = True
+        try:
+            await helm.install(self.name, chart, merge(values, {"lifecycle": mine}), {ownership.OWNER_LABEL: owner.uid})
+        except ReleaseExistsError:
+            self._installed, self.owner = False, None  # the name is somebody else's
+            await ownership.remove(self.kube, owner)
+            raise
+        await ownership.adopt_records(self.kube, self.name, owner)
 
     async def _helm(self) -> Helm:
         timeout = config.seconds(config.get("helm.timeout"), "kubernetes.helm.timeout")
         return await Helm.find(self.kube.credentials, self.namespace, config.get("helm.executable"), timeout)
 
-    async def _preflight(self) -> None:
+    async def _preflight(self, *, agent: bool) -> None:
         exists, (rules, complete) = await asyncio.gather(self.kube.namespace_exists(), self.kube.allowed())
         if not exists:
             raise kubesaid.no_namespace(self.namespace, self.kube.credentials).concerning(self.name, None)
         outside = "KUBERNETES_SERVICE_HOST" not in os.environ
         needed = permissions.INSTALL + permissions.ATTACH + (permissions.FORWARD if outside else [])
+        if not agent:
+            needed = [item for item in needed if (item.group, item.resource) not in contract.RBAC]
         lacking = permissions.missing(rules, needed)
         if lacking and complete:
+            without = " Without rights to roles, agent.enabled=false installs a release that can't adapt."
+            roles = any((item.group, item.resource) in contract.RBAC for item in lacking)
             raise ForbiddenError(
                 f"These credentials may not {', '.join(map(str, lacking))} in namespace {self.namespace}",
-                cure="Ask for a Role with these permissions (docs/permissions.md has one to apply).",
+                cure="Ask for a Role with these permissions (docs/permissions.md has one to apply)."
+                + (without if roles else ""),
             ).concerning(self.name, self.namespace)
 
     # Being changed --------------------------------------------------------------------------------------
 
-    async def upgrade(self, layers: list[Layer], chart: str | None, timeout: float) -> None:
-        """Upgrade to the chart with the release's own values under these, and wait for the rollout."""
+    async def upgrade(self, layers: list[Layer], chart: str | None, timeout: float, *, without: str = "") -> None:
+        """Upgrade to the chart with the release's own values under these, and wait for the rollout.
+
+        Parameters
+        ----------
+        layers, chart, timeout
+            As for `Plan`.
+        without : str
+            A worker group that its own values shall not have any more.
+        """
         helm = await self._helm()
         async with helm.unpacked(chart or str(contract.chart_path())) as folder:
             own = Layer(f"values of release {self.name}", await helm.values(self.name))
+            if without:
+                own.mapping.get("worker", {}).get("groups", {}).pop(without, None)
             values = await asyncio.to_thread(schema.check, [own, *layers], folder)
             await helm.upgrade(self.name, folder, values)
         await self.find()
+        if self.owner:
+            await ownership.adopt_records(self.kube, self.name, self.owner)
         await self.rolled_out(timeout)
 
     async def rolled_out(self, timeout: float) -> None:
@@ -114,22 +148,33 @@ class ManagedRelease(Release):
                 )
 
     async def remove(self, farewell: Callable[[], Awaitable[None]]) -> None:
-        """Remove the release if it is the one that we installed, and wait until its pods are gone.
+        """Remove the release if it is ours, and wait until its pods are gone.
+
+        One that we attached to is removed through its owner, which needs no helm; one without an owner never.
 
         Parameters
         ----------
         farewell : coroutine function
             Called once the release is being removed: Dask ends quicker by itself than each pod on its own.
         """
-        if not self._owner:
+        if self.owner is None:
+            if self.groups:
+                logger.warning(
+                    "release %s belongs to nobody, so it is left in place: helm uninstall %s", self.name, self.name
+                )
             return
-        records = await self.kube.find("secrets", f"owner=helm,name={self.name},{OWNER_LABEL}={self._owner}")
-        if not records:
-            return
-        helm = await self._helm()
-        await helm.uninstall(self.name)
-        self._owner = ""
-        await farewell()
+        owner, label = self.owner, f"owner=helm,name={self.name},{ownership.OWNER_LABEL}={self.owner.uid}"
+        is_there = bool(await self.kube.names("secrets", label))
+        if self._installed and is_there:
+            await (await self._helm()).uninstall(self.name)
+        await ownership.remove(self.kube, owner)
+        self._installed, self.owner = False, None
+        if is_there:
+            await farewell()
+            await self._wait_until_gone()
+
+    async def _wait_until_gone(self) -> None:
+        """Wait until Kubernetes has ended what was removed."""
         async with Watcher(self.kube, self.name) as watcher:
 
             async def gone() -> bool:
@@ -147,6 +192,10 @@ class ManagedRelease(Release):
                     _REMOVAL_TIMEOUT,
                     ", ".join(watcher.pods),
                 )
+
+
+def _has_agent(values: dict[str, Any]) -> bool:
+    return bool((values.get("agent") or {}).get("enabled", True))
 
 
 async def _rolled_out(watcher: Watcher) -> bool:

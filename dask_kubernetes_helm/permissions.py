@@ -36,7 +36,7 @@ ATTACH = [
     *_all("list watch", "", "pods"),
     *_all("list", "", "services"),
     *_all("list watch", "apps", "deployments"),
-    *_all("patch", "apps", "deployments/scale"),
+    *_all("get patch", "apps", "deployments/scale"),
 ]
 #: From outside the cluster the scheduler is reached through the API server.
 FORWARD = _all("get", "", "pods/portforward")
@@ -45,7 +45,7 @@ INSTALL = [
     permission
     for group, resource in [*contract.INSTALLED, ("", "secrets")]
     for permission in _all("create get list delete", group, resource)
-]
+] + _all("patch", "", "secrets")
 
 
 def missing(rules: Iterable[dict[str, Any]], needed: Iterable[Permission]) -> list[Permission]:

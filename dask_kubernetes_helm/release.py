@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from dask_kubernetes_helm import config, contract, diagnosis
+from dask_kubernetes_helm import config, contract, diagnosis, ownership
 from dask_kubernetes_helm.connect import Connection, connect
 from dask_kubernetes_helm.errors import (
     KubernetesError,
@@ -45,6 +45,7 @@ class Release:
         self.service = ""
         self.groups: dict[str, str] = {}
         self.replicas: dict[str, int] = {}
+        self.owner: ownership.Owner | None = None
 
     @property
     def namespace(self) -> str:
@@ -76,7 +77,10 @@ class Release:
         self._take(mine, [s for s in services if s["metadata"]["labels"].get(contract.INSTANCE_LABEL) == self.name])
 
     def _take(self, deployments: list[dict[str, Any]], services: list[dict[str, Any]]) -> None:
+        self.groups.clear()
+        self.replicas.clear()
         for item in deployments:
+            self.owner = ownership.of(item)
             labels = item["metadata"]["labels"]
             if labels[contract.COMPONENT_LABEL] == contract.WORKER:
                 group = labels[contract.GROUP_LABEL]

@@ -12,17 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import getpass
 import logging
-import os
-import socket
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from dask_kubernetes_helm import contract, rollout
+from dask_kubernetes_helm import contract, rollout, steering
 from dask_kubernetes_helm.desk import Desk, ForgottenError
 from dask_kubernetes_helm.errors import HelmClusterError, PreloadMissingError, ScaleConflictError
 from dask_kubernetes_helm.release import Release
@@ -56,12 +53,14 @@ class Scaling:
     ----------
     release : Release
         Whose.
-    scheduler : callable
-        Gives the scheduler as Dask's `rpc` has it.
+    desk : Desk
+        The door to its scheduler.
+    agent : Steering
+        Leaves a group's number to whoever scales it.
     """
 
-    def __init__(self, release: Release, scheduler: Callable[[], Any]) -> None:
-        self._release, self._desk = release, Desk(scheduler)
+    def __init__(self, release: Release, desk: Desk, agent: steering.Steering) -> None:
+        self._release, self._desk, self._agent = release, desk, agent
         self._locks: dict[str, asyncio.Lock] = {}
         self._wishes: dict[str, Wish | None] = {}
 
@@ -103,6 +102,7 @@ class Scaling:
         async with self._locks.setdefault(group, asyncio.Lock()):
             with contextlib.suppress(SupersededError):
                 try:
+                    await self._agent.rest(group)
                     await act.run()
                 except HelmClusterError as error:
                     raise error.concerning(self._release.name, self._release.namespace) from error.__cause__
@@ -121,7 +121,7 @@ class _Act:
         self._is_newest = is_newest
         self._deployment = release.deployment(wish.group)
         self._began, self._calls = time.monotonic(), release.kube.calls
-        self._told = {"who": _who(), "why": f"scale({wish.target})", "group": wish.group}
+        self._told = {"who": steering.who(), "why": f"scale({wish.target})", "group": wish.group}
 
     async def run(self) -> None:
         """Grow at once if the number is what it was; else look first."""
@@ -255,12 +255,3 @@ class _Act:
                 kept["nbytes"],
                 kept["why"],
             )
-
-
-def _who() -> str:
-    """Who this is, for others."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # no name for this user id
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()} (process {os.getpid()})"

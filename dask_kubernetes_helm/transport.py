@@ -66,6 +66,7 @@ class Transport:
         *,
         stream: bool = False,
         patience: float = 0.0,
+        accept: str = "application/json",
     ) -> aiohttp.ClientResponse:
         """Send a request, again where the server asks for it, was in trouble, or no longer accepts the credentials.
 
@@ -77,6 +78,8 @@ class Transport:
             The answer has no end.
         patience : float
             Seconds for which a server that can't be reached is tried again.
+        accept : str
+            The form of the answer.
 
         Raises
         ------
@@ -86,7 +89,7 @@ class Transport:
         while True:
             attempt += 1
             try:
-                response = await self._send(method, path, query, body, stream=stream)
+                response = await self._send(method, path, query, body, stream=stream, accept=accept)
             except ApiUnreachableError:
                 if time.monotonic() - began > patience:
                     raise
@@ -113,9 +116,9 @@ class Transport:
             return await response.json()
 
     async def _send(
-        self, method: str, path: str, query: Mapping[str, Any] | None, body: Any, *, stream: bool
+        self, method: str, path: str, query: Mapping[str, Any] | None, body: Any, *, stream: bool, accept: str
     ) -> aiohttp.ClientResponse:
-        headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
+        headers = {"Accept": accept, "User-Agent": USER_AGENT}
         if method == "PATCH":
             kind = "json-patch" if isinstance(body, list) else "merge-patch"
             headers["Content-Type"] = f"application/{kind}+json"

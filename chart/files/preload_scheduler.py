@@ -1,4 +1,4 @@
-"""Scheduler preload: the scheduler takes requests about its release.
+"""Scheduler preload: the scheduler takes requests about its release, and keeps it elastic and tidy.
 
 Belongs here: what happens when a scheduler starts. Never here: how (the package's modules).
 """
@@ -11,9 +11,12 @@ from typing import Any
 # Where the chart mounts the package; Dask copies a preload elsewhere before it imports it.
 sys.path.append("/etc/dask-kubernetes-helm")
 
+from dask_kubernetes_helm_pod import agent
 from dask_kubernetes_helm_pod.desk import Desk
 
 
 def dask_setup(scheduler: Any) -> None:
     """Begin with the scheduler."""
-    Desk(scheduler).open()
+    desk = Desk(scheduler)
+    desk.open()
+    agent.start(scheduler, desk)

@@ -1,5 +1,5 @@
 {{/*
-Refusals that both roles share; checks.yaml calls them. Arguments of all: component, role.
+Refusals; checks.yaml calls them. Arguments of those that both roles share: component, path (of the values), role.
 */}}
 
 {{- define "dask.checkRole" -}}
@@ -11,15 +11,15 @@ Refusals that both roles share; checks.yaml calls them. Arguments of all: compon
 
 {{/* A name occurs once: server-side apply refuses lists with twins. The worker's arguments stand on the chart's own names. */}}
 {{- define "dask.checkEnv" -}}
-{{- $component := .component -}}
-{{- $taken := eq $component "worker" | ternary (list "POD_NAME" "CPU_LIMIT" "MEMORY_LIMIT" "READINESS_PORT" "WORKER_GROUP" "DRAIN_TIMEOUT") list -}}
+{{- $path := .path -}}
+{{- $taken := eq .component "worker" | ternary (list "POD_NAME" "CPU_LIMIT" "MEMORY_LIMIT" "READINESS_PORT" "WORKER_GROUP" "DRAIN_TIMEOUT") list -}}
 {{- $seen := list -}}
 {{- range .role.env -}}
 {{- if has .name $seen -}}
-{{- fail (printf "%s.env has %s twice. Leave one of them out." $component .name) -}}
+{{- fail (printf "%s.env has %s twice. Leave one of them out." $path .name) -}}
 {{- end -}}
 {{- if has .name $taken -}}
-{{- fail (printf "%s.env sets %s, which the chart sets itself. Leave it out; worker.threads_per_worker, worker.memory_limit and worker.extraArgs change what a worker is told." $component .name) -}}
+{{- fail (printf "%s.env sets %s, which the chart sets itself. Leave it out; worker.threads_per_worker, worker.memory_limit and worker.extraArgs change what a worker is told." $path .name) -}}
 {{- end -}}
 {{- $seen = append $seen .name -}}
 {{- end -}}
@@ -30,7 +30,7 @@ What the official images install at start must be allowed to. pip finds its plac
 image's own files as root, and apt changes users besides.
 */}}
 {{- define "dask.checkPackages" -}}
-{{- $component := .component -}}
+{{- $path := .path -}}
 {{- $pod := .role.securityContext | default dict -}}
 {{- $container := .role.containerSecurityContext | default dict -}}
 {{- $user := dig "runAsUser" (get $pod "runAsUser") $container -}}
@@ -38,13 +38,13 @@ image's own files as root, and apt changes users besides.
 {{- range .role.env -}}
 {{- if and .value (has .name (list "EXTRA_CONDA_PACKAGES" "EXTRA_APT_PACKAGES")) -}}
 {{- if $container.readOnlyRootFilesystem -}}
-{{- fail (printf "%s.env sets %s, which installs into the image's root file system, but that is read-only. Set %s.containerSecurityContext.readOnlyRootFilesystem to false, or build an image that has the packages." $component .name $component) -}}
+{{- fail (printf "%s.env sets %s, which installs into the image's root file system, but that is read-only. Set %s.containerSecurityContext.readOnlyRootFilesystem to false, or build an image that has the packages." $path .name $path) -}}
 {{- end -}}
 {{- if not $root -}}
-{{- fail (printf "%s.env sets %s, which installs as root. Set %s.securityContext.runAsNonRoot to false and runAsUser to 0, or build an image that has the packages." $component .name $component) -}}
+{{- fail (printf "%s.env sets %s, which installs as root. Set %s.securityContext.runAsNonRoot to false and runAsUser to 0, or build an image that has the packages." $path .name $path) -}}
 {{- end -}}
 {{- if and (eq .name "EXTRA_APT_PACKAGES") (has "ALL" (dig "capabilities" "drop" list $container)) -}}
-{{- fail (printf "%s.env sets %s, and apt changes users, for which it needs capabilities. Set %s.containerSecurityContext.capabilities to null, or build an image that has the packages." $component .name $component) -}}
+{{- fail (printf "%s.env sets %s, and apt changes users, for which it needs capabilities. Set %s.containerSecurityContext.capabilities to null, or build an image that has the packages." $path .name $path) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -52,11 +52,11 @@ image's own files as root, and apt changes users besides.
 
 {{/* Selectors stand on the chart's labels. */}}
 {{- define "dask.checkLabels" -}}
-{{- $component := .component -}}
+{{- $path := .path -}}
 {{- range $key := list "labels" "podLabels" -}}
 {{- range $label, $_ := get $.role $key -}}
 {{- if or (regexMatch "^app\\.kubernetes\\.io/(name|instance|component|part-of|managed-by|version)$" $label) (has $label (list "helm.sh/chart" "dask.org/worker-group")) -}}
-{{- fail (printf "%s.%s has %s, which the chart sets itself. Choose another label; nameOverride changes app.kubernetes.io/name." $component $key $label) -}}
+{{- fail (printf "%s.%s has %s, which the chart sets itself. Choose another label; nameOverride changes app.kubernetes.io/name." $path $key $label) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -64,7 +64,7 @@ image's own files as root, and apt changes users besides.
 
 {{/* A probe asks in one way; values merge, so the default's way must be taken back by name. */}}
 {{- define "dask.checkProbes" -}}
-{{- $component := .component -}}
+{{- $path := .path -}}
 {{- range $probe := list "startupProbe" "readinessProbe" "livenessProbe" -}}
 {{- $ways := list -}}
 {{- range $way := list "exec" "grpc" "httpGet" "tcpSocket" -}}
@@ -73,7 +73,55 @@ image's own files as root, and apt changes users besides.
 {{- end -}}
 {{- end -}}
 {{- if gt (len $ways) 1 -}}
-{{- fail (printf "%s.%s has %s, but a probe asks in one way. Set the ones to null that you don't want: values are merged with the chart's own." $component $probe (join " and " $ways)) -}}
+{{- fail (printf "%s.%s has %s, but a probe asks in one way. Set the ones to null that you don't want: values are merged with the chart's own." $path $probe (join " and " $ways)) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Arguments: root, group (of dask.collectGroups). */}}
+{{- define "dask.checkGroup" -}}
+{{- $path := .group.path -}}
+{{- $adaptive := .group.adaptive -}}
+{{- if eq (int .group.portDashboard) (int (include "dask.readinessPort" .root)) -}}
+{{- fail (printf "%s.portDashboard is %v, where workers tell that they are ready. Choose another port." $path .group.portDashboard) -}}
+{{- end -}}
+{{- if and (not (kindIs "invalid" $adaptive.maximum)) (gt (int $adaptive.minimum) (int $adaptive.maximum)) -}}
+{{- fail (printf "%s.adaptive.minimum is %v, which is above its maximum of %v. Change one of them." $path $adaptive.minimum $adaptive.maximum) -}}
+{{- end -}}
+{{- if $adaptive.enabled -}}
+{{- if not .root.Values.agent.enabled -}}
+{{- fail (printf "%s.adaptive.enabled is true, but agent.enabled is false, and the agent is what scales. Set agent.enabled to true." $path) -}}
+{{- end -}}
+{{- if kindIs "invalid" $adaptive.maximum -}}
+{{- fail (printf "%s.adaptive.enabled is true without a limit. Set %s.adaptive.maximum to the most pods that there may be." $path $path) -}}
+{{- end -}}
+{{- if .group.custom_scheduler_url -}}
+{{- fail (printf "%s.adaptive.enabled is true, but %s.custom_scheduler_url leads the workers to another scheduler than this release's, whose work the agent goes by. Leave one of them out." $path $path) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Argument: root. */}}
+{{- define "dask.checkLifecycle" -}}
+{{- $lifecycle := .Values.lifecycle -}}
+{{- $wanted := list -}}
+{{- range list "idleTimeout" "noClientTimeout" "ttl" -}}
+{{- if not (kindIs "invalid" (get $lifecycle .)) -}}
+{{- $wanted = append $wanted . -}}
+{{- end -}}
+{{- end -}}
+{{- if and $wanted (not .Values.agent.enabled) -}}
+{{- fail (printf "lifecycle.%s is set, but agent.enabled is false, and the agent is what acts on it. Set agent.enabled to true." (first $wanted)) -}}
+{{- end -}}
+{{- if ne (empty $lifecycle.owner.name) (empty $lifecycle.owner.uid) -}}
+{{- fail "lifecycle.owner.name and lifecycle.owner.uid belong together: Kubernetes knows an owner by both. kubectl get configmap NAME -o jsonpath={.metadata.uid} tells the uid." -}}
+{{- end -}}
+{{- if empty $lifecycle.owner.uid -}}
+{{- if or (has "noClientTimeout" $wanted) (has "ttl" $wanted) -}}
+{{- fail (printf "lifecycle.%s removes the release through its owner, but it has none. Create a ConfigMap and name it in lifecycle.owner (name and uid); or use lifecycle.idleTimeout, which scales to zero without one." (without $wanted "idleTimeout" | first)) -}}
+{{- end -}}
+{{- if and (has "idleTimeout" $wanted) (eq $lifecycle.idleAction "uninstall") -}}
+{{- fail "lifecycle.idleAction is uninstall, which removes the release through its owner, but it has none. Create a ConfigMap and name it in lifecycle.owner (name and uid); or set lifecycle.idleAction to scaleToZero." -}}
 {{- end -}}
 {{- end -}}
 {{- end }}

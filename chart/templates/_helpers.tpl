@@ -50,6 +50,24 @@ dask.org/worker-group: {{ . }}
 {{- end }}
 {{- end }}
 
+{{/* The owner with which every object goes; nothing where there is none. Argument: root. */}}
+{{- define "dask.ownerReferences" -}}
+{{- with .Values.lifecycle.owner -}}
+{{- if .uid -}}
+ownerReferences:
+  - apiVersion: v1
+    kind: ConfigMap
+    name: {{ .name }}
+    uid: {{ .uid }}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* The agent's settings, and its Role. */}}
+{{- define "dask.agentName" -}}
+{{ include "dask.fullname" . }}-agent
+{{- end }}
+
 {{/* A role's image: its own keys over the common ones; a digest wins over a tag. Arguments: root, role. */}}
 {{- define "dask.image" -}}
 {{- $image := include "dask.imageValues" . | fromYaml -}}

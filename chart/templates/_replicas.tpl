@@ -7,15 +7,15 @@ autoscaler) is kept: Helm 3 would put the value back without a word, Helm 4 woul
 The value null means "not mine": none is rendered at install or by `helm template`. An upgrade renders the live number
 all the same, as Helm 3 answers a field that is gone with Kubernetes' default, which is 1.
 https://github.com/helm/helm/issues/12650
-Arguments: root, name, replicas.
+Arguments: root, worker (a group of dask.collectGroups).
 */}}
 {{- define "dask.replicas" -}}
-{{- $live := lookup "apps/v1" "Deployment" .root.Release.Namespace .name -}}
-{{- $mine := kindIs "invalid" .replicas | not -}}
+{{- $live := lookup "apps/v1" "Deployment" .root.Release.Namespace .worker.deployment -}}
+{{- $mine := hasKey .worker "given" -}}
 {{- if and $live (or (not $mine) (eq (include "dask.scaledByOthers" $live) "true")) -}}
 {{- $live.spec.replicas | int -}}
 {{- else if $mine -}}
-{{- .replicas | int -}}
+{{- .worker.given -}}
 {{- end -}}
 {{- end }}
 

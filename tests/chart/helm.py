@@ -74,11 +74,13 @@ def refusal(values: Object, release: str = "demo") -> str:
 
 
 def one(objects: list[Object], kind: str, component: str = "worker") -> Object:
-    """The only object of a kind and component."""
+    """The only object of a kind and component; of worker groups the default one."""
     (found,) = (
         item
         for item in objects
-        if item["kind"] == kind and item["metadata"]["labels"]["app.kubernetes.io/component"] == component
+        if item["kind"] == kind
+        and item["metadata"]["labels"]["app.kubernetes.io/component"] == component
+        and item["metadata"]["labels"].get("dask.org/worker-group", "default") == "default"
     )
     return found
 

@@ -25,6 +25,11 @@ _OBJECT = {"type": "object"}
 _OBJECTS = {"type": "array", "items": {"type": "object"}}
 _STRINGS = {"type": "object", "additionalProperties": {"type": "string"}}
 _PORT = {"type": "integer", "minimum": 1, "maximum": 65535}
+#: What Dask reads as a span of time: 30, "30s", "5 minutes", "1h".
+_SPAN = {"oneOf": [{"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? *[a-z]*$"}, {"type": "number", "minimum": 0}]}
+_DURATION = {"oneOf": [{"type": "null"}, *_SPAN["oneOf"]]}
+#: A part of a Deployment's name.
+_GROUP_NAME = "^[a-z]([-a-z0-9]{0,18}[a-z0-9])?$"
 _OPTIONAL_OBJECT = {"type": ["object", "null"]}
 
 #: What a default can't tell, by the end of a key's path; the longest that fits wins.
@@ -43,6 +48,18 @@ TYPES: dict[str, dict[str, Any]] = {
             "additionalProperties": False,
         },
     },
+    "idleTimeout": _DURATION,
+    "idleAction": {"enum": ["scaleToZero", "uninstall"]},
+    "noClientTimeout": _DURATION,
+    "ttl": _DURATION,
+    "interval": _SPAN,
+    "targetDuration": _SPAN,
+    "scaleUpStabilization": _SPAN,
+    "scaleDownStabilization": _SPAN,
+    "groups": {"type": "object"},
+    "adaptive.minimum": {"type": "integer", "minimum": 0},
+    "adaptive.maximum": {"type": ["integer", "null"], "minimum": 0},
+    "daskResources": {"type": "object", "additionalProperties": {"type": "number", "exclusiveMinimum": 0}},
     "scheduler.replicas": {"type": "integer"},
     "worker.replicas": {"type": ["integer", "null"], "minimum": 0},
     "serviceType": {"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
@@ -128,8 +145,21 @@ def generate() -> str:
         "properties": {name: _property(name, value, descriptions()) for name, value in values.items()},
         "additionalProperties": False,
     }
+    worker = schema["properties"]["worker"]["properties"]
+    worker["groups"] |= _groups({name: item for name, item in worker.items() if name != "groups"})
     schema["properties"]["global"] = {"type": "object", "description": "Values that Helm shares with parent charts."}
     return json.dumps(schema, indent=2) + "\n"
+
+
+def _groups(keys: dict[str, Any]) -> dict[str, Any]:
+    """Worker groups have the worker's keys; null leaves one out."""
+    group = {
+        "description": "What differs from the worker.",
+        "type": ["object", "null"],
+        "properties": keys,
+        "additionalProperties": False,
+    }
+    return {"propertyNames": {"pattern": _GROUP_NAME, "not": {"const": "default"}}, "additionalProperties": group}
 
 
 def _property(path: str, value: Any, said: dict[str, str]) -> dict[str, Any]:

@@ -44,11 +44,14 @@ def _component(item: Object) -> str:
 
 
 def test_what_there_is() -> None:
-    """A release is two Deployments, a Service, two accounts and a ConfigMap: nothing beyond its namespace."""
+    """A release is two Deployments, a Service, two accounts, files, and the agent's Role, all in its namespace."""
     expected = [
-        ("ConfigMap", "worker"),
+        ("ConfigMap", "agent"),
+        ("ConfigMap", "pod-files"),
         ("Deployment", "scheduler"),
         ("Deployment", "worker"),
+        ("Role", "agent"),
+        ("RoleBinding", "agent"),
         ("Service", "scheduler"),
         ("ServiceAccount", "scheduler"),
         ("ServiceAccount", "worker"),
@@ -64,9 +67,10 @@ def test_marks_of_the_contract(files: tuple[Path, ...]) -> None:
         found = _labels(item)
         assert found[contract.PART_OF_LABEL] == contract.PART_OF
         assert found[contract.INSTANCE_LABEL] == "demo"
-        assert found[contract.COMPONENT_LABEL] in ROLES
+        assert found[contract.COMPONENT_LABEL] in {*ROLES, contract.AGENT, "pod-files"}
     workers = [item for item in objects if _component(item) == "worker" and item["kind"] != "ServiceAccount"]
-    assert {contract.DEFAULT_GROUP} == {_labels(item)[contract.GROUP_LABEL] for item in workers}
+    groups = {contract.DEFAULT_GROUP} | ({"gpu"} if EVERYTHING in files else set())
+    assert groups == {_labels(item)[contract.GROUP_LABEL] for item in workers}
     ports = one(objects, "Service", "scheduler")["spec"]["ports"]
     assert [port["name"] for port in ports] == [contract.COMM_PORT_NAME, contract.DASHBOARD_PORT_NAME]
     listening = one(objects, "Deployment", "scheduler")["spec"]["template"]["spec"]["containers"][0]["ports"]

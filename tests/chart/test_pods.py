@@ -64,7 +64,8 @@ def test_restricted_by_default(role: str) -> None:
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     expected = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     assert expected == main["securityContext"]
-    assert {"emptyDir", "configMap"} >= {kind for volume in spec["volumes"] for kind in volume} - {"name"}
+    allowed = {"emptyDir", "configMap", "projected"}
+    assert allowed >= {kind for volume in spec["volumes"] for kind in volume} - {"name"}
     writable = {mount["mountPath"] for mount in main["volumeMounts"] if not mount.get("readOnly")}
     assert writable == {"/tmp", "/dask"}
 
@@ -251,7 +252,7 @@ def test_the_pod_files_are_mounted(component: str) -> None:
     """Each role is told the paths of its mounted preloads, under names that users do not have."""
     (files,) = (volume["configMap"] for volume in pod(component)["volumes"] if volume["name"] == "preload")
     (mount,) = (mount for mount in container(component)["volumeMounts"] if mount["name"] == "preload")
-    config = one(render(), "ConfigMap")
+    config = one(render(), "ConfigMap", "pod-files")
     assert config["metadata"]["name"] == files["name"]
     assert {item["key"] for item in files["items"]} == config["data"].keys()
     paths = {f"{mount['mountPath']}/{item['path']}" for item in files["items"]}

@@ -50,6 +50,8 @@ def _with(path: tuple[str, ...], value: Any) -> Object:
 
 
 LEAVES = dict(_leaves(DEFAULTS))
+#: What everything.yaml leaves as it is: there is no other value, or it would forbid others; other tests change it.
+KEPT = (("scheduler", "replicas"), ("agent", "enabled"), ("worker", "adaptive", "enabled"))
 
 
 def test_the_schema_is_one() -> None:
@@ -92,6 +94,7 @@ def test_both_roles_share_their_keys() -> None:
     scheduler, worker = DEFAULTS["scheduler"].keys(), DEFAULTS["worker"].keys()
     assert {"serviceType", "servicePort", "serviceAnnotations", "loadBalancerIP"} == scheduler - worker
     own = {"threads_per_worker", "memory_limit", "nanny", "custom_scheduler_url", "portDashboard", "strategy"}
+    own |= {"groups", "adaptive", "daskResources"}
     assert own == worker - scheduler
 
 
@@ -99,7 +102,7 @@ def test_everything_has_every_key() -> None:
     """everything.yaml gives each key a value that isn't its default, so that no test of it is vacuous."""
     assert [path for path, _ in _closed(SCHEMA) if path[-1] != "valueFrom" and not _reaches(MOST, path)] == []
     same = {path for path, value in LEAVES.items() if _at(MOST, path) == value}
-    assert {("scheduler", "replicas")} == same
+    assert set(KEPT) == same
 
 
 def _reaches(values: Any, path: tuple[str, ...]) -> bool:
@@ -111,7 +114,7 @@ def _reaches(values: Any, path: tuple[str, ...]) -> bool:
     return path[0] in values and _reaches(values[path[0]], path[1:])
 
 
-@pytest.mark.parametrize("path", [path for path in LEAVES if path != ("scheduler", "replicas")], ids=".".join)
+@pytest.mark.parametrize("path", [path for path in LEAVES if path not in KEPT], ids=".".join)
 def test_every_value_is_used(path: tuple[str, ...]) -> None:
     """A value that is changed changes what is rendered, or is refused for want of another."""
     changed = json.dumps(_with(path, _at(MOST, path)))

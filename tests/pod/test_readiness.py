@@ -124,11 +124,11 @@ async def test_a_taken_port_is_said_once(
 
 
 def test_it_needs_only_what_every_image_has() -> None:
-    """What is mounted into pods imports the standard library, distributed and tornado only."""
+    """What is mounted into pods imports the standard library, Dask and tornado only."""
     pattern = re.compile(r"^(?:from|import) (\w+)", re.MULTILINE)
     files = [*CHART.glob("files/*.py"), *CHART.glob("files/*/*.py")]
     imported = {name for file in files for name in pattern.findall(file.read_text())}
-    assert imported - set(sys.stdlib_module_names) == {"distributed", "tornado", "dask_kubernetes_helm_pod"}
+    assert imported - set(sys.stdlib_module_names) == {"dask", "distributed", "tornado", "dask_kubernetes_helm_pod"}
 
 
 async def test_a_nanny_ends_its_worker_while_it_still_listens(

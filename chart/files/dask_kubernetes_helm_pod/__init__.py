@@ -5,10 +5,17 @@ Dask image, so it needs nothing but the standard library, distributed and tornad
 package that installs releases. The modules, from plain data to the outside::
 
     policy      who leaves (pure)
+    adaptive    how many pods a group should have (pure)
+    tidying     when a release is put to sleep or removed (pure)
+    settings    what the chart tells the agent (plain data)
     retiring    a worker emptied and put back into service, on a live scheduler
     shrinking   a worker group made smaller: one at a time, undone where nobody goes on
     journal     what was done, by whom and why
     desk        the requests that Python and workers make of the scheduler
+    demand      what each group has to do
+    api         the agent's door to the Kubernetes API
+    adapting    a group kept at the size that its work asks for
+    agent       the loop that keeps a release elastic and tidy
     leaving     a pod on its way out asks to be emptied first
     readiness   the socket that tells Kubernetes whether a worker is in service
 """

@@ -15,6 +15,8 @@ from dask_kubernetes_helm_pod import policy, retiring
 
 #: Under this key a worker tells the scheduler which pod and which worker group it is of.
 KEY = "dask-kubernetes-helm"
+#: Characters of a Deployment's name that its pods' names begin with; Kubernetes cuts the rest for five of its own.
+_KEPT = 58
 IN_SERVICE = {Status.running, Status.paused}
 
 
@@ -50,7 +52,7 @@ def in_service(scheduler: Any, name: str) -> dict[str, list[Any]]:
 def strangers(scheduler: Any, deployment: str) -> list[str]:
     """Workers of a Deployment that lack the chart's preload, so that readiness tells nothing of them."""
     names = (str(worker.name) for worker in scheduler.workers.values() if group(worker) is None)
-    return [name for name in names if name.startswith(f"{deployment}-")]
+    return [name for name in names if name.startswith(f"{deployment}-"[:_KEPT])]
 
 
 def pods(scheduler: Any, name: str, key: Callable[[Any], Hashable] | None = None) -> list[policy.Pod]:
