@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -55,19 +56,26 @@ class Namespace:
     def get(self, kind: str, selector: str = "") -> list[dict[str, Any]]:
         return list(json.loads(self.kubectl("get", kind, f"--selector={selector}", "--output=json"))["items"])
 
-    def replicas(self, component: str = "worker") -> int:
-        (deployment,) = self.get("deployments", f"app.kubernetes.io/component={component}")
+    def replicas(self, group: str = "default") -> int:
+        (deployment,) = self.get("deployments", f"dask.org/worker-group={group}")
         return int(deployment["spec"]["replicas"])
 
 
-@pytest.fixture
-def namespace() -> Iterator[Namespace]:
+@contextlib.contextmanager
+def fresh_namespace() -> Iterator[Namespace]:
     """A fresh namespace, deleted afterwards."""
     name = f"test-{uuid.uuid4().hex[:8]}"
     run("kubectl", "create", "namespace", name)
     until(lambda: run("kubectl", "get", "serviceaccounts", "-n", name, "-o", "name"))
     yield Namespace(name)
     run("kubectl", "delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def namespace() -> Iterator[Namespace]:
+    """A namespace for a test of its own."""
+    with fresh_namespace() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -63,7 +63,7 @@ class Adapter:
         self.replicas: int | None = None
         #: Asleep: the number to wake up to; None while awake.
         self.slept: int | None = (group.replicas or 0) if maybe_asleep else None
-        self._sleeping = False
+        self._sleeping = self._remembers = False
         self._stabilizer = Stabilizer()
         self._due = self._not_before = 0.0
         self._pause = _PAUSE
@@ -85,13 +85,15 @@ class Adapter:
 
     def adapt(self, bounds: Bounds) -> None:
         """Follow the work from now on."""
-        self.bounds, self.slept, self._sleeping = bounds, None, False
+        self.bounds = bounds
+        self._awake()
         self._stabilizer = Stabilizer()
         self._due = self._not_before = 0.0
 
     async def rest(self) -> None:
         """Leave the number to others from now on; what is under way is undone."""
-        self.bounds, self.slept, self._sleeping = None, None, False
+        self.bounds = None
+        self._awake()
         await self.stop()
 
     async def stop(self) -> None:
@@ -100,6 +102,9 @@ class Adapter:
             if self._shrinking_to is not None:
                 self._act.cancel()
             await asyncio.wait([self._act])
+
+    def _awake(self) -> None:
+        self.slept, self._sleeping, self._remembers = None, False, False
 
     def sleep(self) -> None:
         """Let all pods go, but for one where results are held; until there is work."""
@@ -145,7 +150,8 @@ class Adapter:
     def _wanted_asleep(self, demand: Demand) -> int | None:
         if demand.is_idle:
             return int(demand.held) if self._sleeping else None
-        remembered, self.slept, self._sleeping = self.slept, None, False
+        remembered = self.slept
+        self._awake()
         return max(remembered or 0, demand.pods, int(self.bounds is not None))
 
     def _notice(self, demand: Demand, now: float) -> None:
@@ -212,8 +218,8 @@ class Adapter:
     async def _shrink(self, wanted: int, why: str) -> bool:
         calls = self._api.calls
         seen = await self._seen()
-        if self._sleeping and self.slept is None:
-            self.slept = seen
+        if self._sleeping and not self._remembers:
+            self.slept, self._remembers = seen, True
         if seen <= wanted:
             return True
         self._shrinking_to, number = wanted, uuid.uuid4().hex

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from pathlib import Path
 from time import monotonic, time
 from typing import Any
@@ -54,10 +55,11 @@ class Agent(SchedulerPlugin):  # type: ignore[misc]
         self._text = file.read_text()
         self._settings = Settings.read(self._text)
         self._adapters: dict[str, Adapter] = {}
-        self._heard: dict[str, float] = {}
         self._transitions = -1
         self._created: float | None = None
         self._idle_since = self._seen = self._read = monotonic()
+        #: When a Python process has last said that it is there.
+        self._heard = -math.inf
         self._retry = 0.0
         self._loop: asyncio.Future[None] | None = None
         self._take(self._settings, fresh=True)
@@ -105,7 +107,7 @@ class Agent(SchedulerPlugin):  # type: ignore[misc]
 
     def attend(self, who: str) -> Reply:
         """A Python process is there; the groups' states."""
-        self._heard[who] = monotonic()
+        self._heard = monotonic()
         return {name: adapter.state for name, adapter in self._adapters.items()}
 
     def take_settings(self, text: str) -> None:
@@ -170,12 +172,10 @@ class Agent(SchedulerPlugin):  # type: ignore[misc]
         now, lifecycle = monotonic(), self._settings.lifecycle
         if self._is_busy():
             self._idle_since = now
-        if self._is_attended(now):
-            self._seen = now
         if now < self._retry:
             return
         try:
-            seen = tidying.Seen(idle=now - self._idle_since, alone=now - self._seen, age=await self._age())
+            seen = tidying.Seen(idle=now - self._idle_since, alone=self._alone(now), age=await self._age())
             if why := tidying.reason_to_remove(lifecycle, seen):
                 logger.warning("scaling: removing release %s: %s", self._settings.release, why)
                 await self._api.delete(lifecycle.owner, lifecycle.owner_uid)
@@ -207,11 +207,13 @@ class Agent(SchedulerPlugin):  # type: ignore[misc]
             or any(worker.processing for worker in scheduler.workers.values())
         )
 
-    def _is_attended(self, now: float) -> bool:
-        """Whether somebody uses the release: a client, but for those inside tasks, or a Python that manages it."""
-        self._heard = {who: heard for who, heard in self._heard.items() if now - heard < ATTENDANCE}
+    def _alone(self, now: float) -> float:
+        """Seconds without anybody: a client, but for those inside tasks, or a Python that manages the release."""
         clients = set(self._scheduler.clients) - {"fire-and-forget"}
-        return bool(self._heard) or any(not name.startswith("Client-worker-") for name in clients)
+        if any(not name.startswith("Client-worker-") for name in clients):
+            self._seen = now
+        self._seen = max(self._seen, self._heard)
+        return now - self._seen if now - self._heard > ATTENDANCE else 0.0
 
 
 def start(scheduler: Any, desk: Desk, folder: Path = FOLDER) -> Agent | None:
