@@ -81,6 +81,8 @@ def test_random_scaling_under_a_computation_that_holds_state(make_cluster) -> No
         results = client.gather([chain[-1] for chain in states])
         # The chains' whole past is held, so that a lost result would have to be computed again.
         noted = started(client)
+        history = cluster.scaling_history()
+    assert {entry["outcome"] for entry in history} == {"done"}, "a wrong victim would have been mended"
     expected = []
     counter = 0
     for chain in range(chains):
