@@ -94,7 +94,7 @@ def test_somebody_elses_release_stays(namespace: Namespace, image: str) -> None:
 
 def test_sleep_and_wake(make_cluster, namespace: Namespace) -> None:
     """Idle workers go, results that are held keep one, and a client's work brings the others back."""
-    cluster = make_cluster(n_workers=3, values=[SMALL, {"lifecycle": {"idleTimeout": "4s"}}])
+    cluster = make_cluster(n_workers=3, values=[SMALL, {"lifecycle": {"idleTimeout": "8s"}}])
     cluster.wait_for_workers(3, timeout=60)
     with Client(cluster) as client:
         held = client.map(start_noted, range(6), pure=False, seconds=0)

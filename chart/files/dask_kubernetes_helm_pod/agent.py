@@ -83,6 +83,14 @@ class Agent(SchedulerPlugin):  # type: ignore[misc]
             await adapter.stop()
         self._api.close()
 
+    def add_worker(self, scheduler: Any, worker: str) -> None:
+        """A worker that has just come is not idle yet: a start may take longer than idleness may."""
+        self._idle_since = monotonic()
+
+    def add_client(self, scheduler: Any, client: str) -> None:
+        """A client that has just come is about to ask for something."""
+        self._idle_since = monotonic()
+
     # Requests -------------------------------------------------------------------------------------------
 
     def adapt(self, group: str, deployment: str, who: str, bounds: dict[str, Any]) -> Reply:
