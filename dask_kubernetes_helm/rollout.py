@@ -82,33 +82,22 @@ def _is_rolling(deployment: Object) -> bool:
 
 
 async def ready(release: Release, group: str, patience: float) -> AsyncGenerator[int, None]:
-    """Numbers of Ready pods, whenever that changes and now and then, for `READY_TIMEOUT` seconds.
-
-    Seconds in which the API server is away do not count, as it hears nothing of its nodes either.
-    """
-    left, last, asking = READY_TIMEOUT, time.monotonic(), asyncio.Event()
-    async with contextlib.aclosing(_changes(release, group, patience, asking)) as changes:
+    """Numbers of Ready pods, whenever that changes and now and then, for `READY_TIMEOUT` seconds."""
+    deadline = time.monotonic() + READY_TIMEOUT
+    async with contextlib.aclosing(_changes(release, group, patience)) as changes:
         async for deployment in changes:
             yield deployment.get("status", {}).get("readyReplicas", 0)
-            last, before = time.monotonic(), last
-            left -= 0 if asking.is_set() else last - before
-            if left < 0:
+            if time.monotonic() > deadline:
                 return
 
 
-async def _changes(
-    release: Release, group: str, patience: float, asking: asyncio.Event | None = None
-) -> AsyncGenerator[Object, None]:
-    """The group's Deployment: as it is, whenever it changes, and the same again now and then.
-
-    `asking` is set while the API server has been asked how it is, and has not answered.
-    """
-    asking = asking or asyncio.Event()
+async def _changes(release: Release, group: str, patience: float) -> AsyncGenerator[Object, None]:
+    """The group's Deployment: as it is, whenever it changes, and the same again now and then."""
     items, version = await _snapshot(release, group, patience)
     deployment = items[0]
     yield deployment
     queue: asyncio.Queue[Object] = asyncio.Queue()
-    follower = asyncio.ensure_future(_follow(release, group, version, patience, queue=queue, asking=asking))
+    follower = asyncio.ensure_future(_follow(release, group, version, patience, queue))
     try:
         while True:
             with contextlib.suppress(asyncio.TimeoutError):
@@ -121,15 +110,7 @@ async def _changes(
         await asyncio.gather(follower, return_exceptions=True)
 
 
-async def _follow(
-    release: Release,
-    group: str,
-    version: str,
-    patience: float,
-    *,
-    queue: asyncio.Queue[Object],
-    asking: asyncio.Event,
-) -> None:
+async def _follow(release: Release, group: str, version: str, patience: float, queue: asyncio.Queue[Object]) -> None:
     """Watch, and begin again from a list where the watch ends."""
     selector = contract.selector(release.name, contract.WORKER, group)
     while True:
@@ -139,7 +120,5 @@ async def _follow(
                     if kind != "DELETED":
                         queue.put_nowait(item)
         await asyncio.sleep(_TICK)
-        asking.set()
         items, version = await _snapshot(release, group, patience)
-        asking.clear()
         queue.put_nowait(items[0])
