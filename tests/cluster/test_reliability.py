@@ -61,18 +61,14 @@ def test_killed_workers(make_cluster, namespace: Namespace, victims: int, second
         began = time.monotonic()
         kill(namespace, "worker", victims)
         until(lambda: restarts(namespace, "worker") == [0] * (4 - victims) + [1] * victims)
-        print("restarted after", time.monotonic() - began)
         cluster.wait_for_workers(4, timeout=seconds - (time.monotonic() - began))
-        print("back after", time.monotonic() - began)
         assert client.gather(futures) == [index * index for index in range(1000)]
-        print("done after", time.monotonic() - began)
 
 
 def test_a_killed_scheduler(make_cluster, namespace: Namespace) -> None:
     """SIGKILL for the scheduler: what it held is told as lost, and the same cluster goes on with all its workers."""
     cluster = make_cluster(n_workers=2, values=SMALL)
     cluster.wait_for_workers(2, timeout=60)
-    began = time.monotonic()
 
     def anew() -> Client | None:
         with contextlib.suppress(OSError):
@@ -87,9 +83,7 @@ def test_a_killed_scheduler(make_cluster, namespace: Namespace) -> None:
         with pytest.raises(FutureCancelledError, match="lost the connection to the scheduler"):
             until(lambda: lost.status != "finished" and lost.result())
     with until(anew, timeout=20) as client:
-        print("scheduler after", time.monotonic() - began)
         until(lambda: len(workers(client)) == 2, timeout=60 - (time.monotonic() - began))
-        print("workers after", time.monotonic() - began)
         assert client.submit(square, 7).result() == 49
         cluster.scale(1)
         until(lambda: len(workers(client)) == 1)
@@ -101,15 +95,10 @@ def test_a_worker_over_its_memory_limit(make_cluster, namespace: Namespace) -> N
     cluster = make_cluster(n_workers=2, values=SMALL)
     cluster.wait_for_workers(2, timeout=60)
     with Client(cluster) as client:
-        began = time.monotonic()
         greedy = client.submit(eat, 2**30, key="greedy")
-        with pytest.raises(KilledWorker, match="greedy") as caught:
+        with pytest.raises(KilledWorker, match="greedy"):
             greedy.result(timeout=120)
-        print(caught.value, time.monotonic() - began)
-        for pod in namespace.get("pods", "app.kubernetes.io/component=worker"):
-            print(pod["status"]["containerStatuses"])
         until(lambda: len(workers(client)) == 2)
-        print("healed", time.monotonic() - began)
         assert client.gather(client.map(square, range(100))) == [index * index for index in range(100)]
 
 
@@ -126,7 +115,6 @@ def test_actors_stay(make_cluster, namespace: Namespace, caplog: pytest.LogCaptu
         until(lambda: {worker["name"] for worker in workers(client).values()} == homes)
         with caplog.at_level(logging.WARNING, "dask_kubernetes_helm"):
             cluster.scale(1)
-        print(caplog.text, cluster.scaling_history()[-1])
         assert namespace.replicas() == 2
         (kept,) = cluster.scaling_history()[-1]["kept"]
         assert (kept["pod"] in homes, "actor" in kept["why"]) == (True, True)
