@@ -82,7 +82,7 @@ def test_a_killed_scheduler(make_cluster, namespace: Namespace) -> None:
         kill(namespace, "scheduler")
         with pytest.raises(FutureCancelledError, match="lost the connection to the scheduler"):
             until(lambda: lost.status != "finished" and lost.result())
-    with until(anew, timeout=20) as client:
+    with until(anew, timeout=60 - (time.monotonic() - began)) as client:
         until(lambda: len(workers(client)) == 2, timeout=60 - (time.monotonic() - began))
         assert client.submit(square, 7).result() == 49
         cluster.scale(1)
