@@ -141,7 +141,7 @@ class Kube:
         query = {"labelSelector": selector or None, "watch": "true", "resourceVersion": version}
         response = await self._transport.open("GET", self._path(resource), query, stream=True)
         try:
-            async for line in response.content:
+            async for line in _lines(response.content):
                 event = json.loads(line)
                 if event["type"] == "ERROR":
                     raise KubernetesError(str(event["object"].get("message")), status=event["object"].get("code"))
@@ -222,3 +222,12 @@ class Kube:
         """
         path = self._path("pods", pod, "portforward") + f"?ports={port}"
         return await self._transport.websocket(path, "v4.channel.k8s.io")
+
+
+async def _lines(stream: aiohttp.StreamReader) -> AsyncGenerator[bytes, None]:
+    """Whole lines, however long; half a line is what the end of a connection leaves."""
+    rest = b""
+    async for data in stream.iter_any():
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            yield line

@@ -1,6 +1,6 @@
-"""When a request is worth repeating, and after how long (pure).
+"""When a request is worth repeating, after how long, and for how long.
 
-Belongs here: judging an answer. Never here: sending, or sleeping.
+Belongs here: judging an answer, or that there was none. Never here: sending, or sleeping.
 
 Source: https://kubernetes.io/docs/reference/using-api/api-concepts/ and RFC 9110, 10.2.3 (Retry-After).
 """
@@ -8,10 +8,11 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/ and RFC 911
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Mapping
 
 #: Seconds after which a server that goes on refusing is taken at its word.
-BUDGET = 25.0
+BUDGET = 20.0
 _FIRST, _LONGEST = 0.1, 5.0
 _CONFLICT, _TOO_MANY = 409, 429
 _PASSING = {500, 502, 503, 504}
@@ -38,7 +39,8 @@ def pause(status: int, headers: Mapping[str, str], method: str, attempt: int) ->
     """
     if status == _TOO_MANY or (status in _PASSING and "Retry-After" in headers):
         return _asked(headers.get("Retry-After"), attempt)
-    if status in _PASSING or (status == _CONFLICT and method == "PATCH"):
+    # What is to be created exists already, and will; any other conflict is over in a moment.
+    if status in _PASSING or (status == _CONFLICT and method != "POST"):
         return backoff(attempt)
     return None
 
@@ -54,3 +56,31 @@ def _asked(retry_after: str | None, attempt: int) -> float:
         return max(0.0, float(retry_after or ""))
     except ValueError:
         return backoff(attempt)
+
+
+class Limits:
+    """For how long one request is repeated.
+
+    A server that comes back after it could not be reached often refuses for a while, so refusals are counted from the
+    first one on.
+
+    Parameters
+    ----------
+    patience : float
+        Seconds for which a server that can't be reached is tried again.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self._began, self._patience = time.monotonic(), patience
+        self._refused: float | None = None
+
+    def allow_silence(self) -> bool:
+        """Whether to try again where nobody answered."""
+        self._refused = None
+        return time.monotonic() - self._began <= self._patience
+
+    def allow_refusal(self, pause: float) -> bool:
+        """Whether to try again after a pause where the server refused."""
+        now = time.monotonic()
+        self._refused = self._refused or now
+        return now + pause <= min(self._refused + BUDGET, self._began + max(BUDGET, self._patience))

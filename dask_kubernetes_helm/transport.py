@@ -6,7 +6,6 @@ Belongs here: HTTP. Never here: which requests there are (kube.py), or what a re
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -85,13 +84,13 @@ class Transport:
         ------
         KubernetesError
         """
-        began, renewed, attempt = time.monotonic(), False, 0
+        renewed, attempt, limits = False, 0, retrying.Limits(patience)
         while True:
             attempt += 1
             try:
                 response = await self._send(method, path, query, body, stream=stream, accept=accept)
             except ApiUnreachableError:
-                if time.monotonic() - began > patience:
+                if not limits.allow_silence():
                     raise
                 await asyncio.sleep(retrying.backoff(attempt))
                 continue
@@ -103,7 +102,7 @@ class Transport:
                 await self._renew(await self._reload())
                 continue
             pause = retrying.pause(response.status, response.headers, method, attempt)
-            if pause is None or time.monotonic() - began + pause > max(retrying.BUDGET, patience):
+            if pause is None or not limits.allow_refusal(pause):
                 raise kubesaid.translate(response.status, text, f"{method} {path}", self._namespace, self.credentials)
             await asyncio.sleep(pause)
 
@@ -133,9 +132,12 @@ class Transport:
             timeout=aiohttp.ClientTimeout(total=None if stream else REQUEST_TIMEOUT, sock_connect=10),
         )
         try:
-            return await self._finish(request)
+            response = await self._finish(request)
+            if not stream:
+                await response.read()  # the connection may break in the middle of the answer
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
             raise kubesaid.unreachable(error, self.credentials) from error
+        return response
 
     async def _finish(self, request: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
         """The response; where nobody waits for it any more, it is received and dropped.
