@@ -267,7 +267,10 @@ class HelmCluster(ElasticCluster):
         limit = config.seconds(timeout, "timeout") if timeout is not None else float("inf")
 
         async def registered() -> bool:
-            info = await self.scheduler_comm.identity()
+            try:
+                info = await self.scheduler_comm.identity()
+            except OSError:  # it may be starting anew
+                return False
             running = [item for item in info["workers"].values() if item["status"] == Status.running.name]
             return len(running) >= n_workers
 
