@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from distributed.core import Status
 from distributed.utils import Log, Logs
 
 from dask_kubernetes_helm import arguments, config, contract
@@ -259,29 +258,6 @@ class HelmCluster(ElasticCluster):
     async def _delete_worker_group(self, name: str, *, force: bool, timeout: float) -> None:
         await self._scale(0, name, force=force, timeout=timeout)
         await self._change([], without=name)
-
-    async def _wait_for_workers(self, n_workers: int = 0, timeout: float | str | None = None) -> None:
-        from dask_kubernetes_helm.watching import Watcher  # noqa: PLC0415 - see the module's charter
-
-        release = self._open_release()
-        limit = config.seconds(timeout, "timeout") if timeout is not None else float("inf")
-
-        async def registered() -> bool:
-            try:
-                info = await self.scheduler_comm.identity()
-            except OSError:  # it may be starting anew
-                return False
-            running = [item for item in info["workers"].values() if item["status"] == Status.running.name]
-            return len(running) >= n_workers
-
-        async with Watcher(release.kube, release.name) as watcher:
-            await watcher.until(
-                registered,
-                component=contract.WORKER,
-                timeout=limit,
-                what=f"{n_workers} workers",
-                tick=lambda: None,
-            )
 
     async def _get_logs(
         self,

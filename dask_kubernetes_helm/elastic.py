@@ -146,6 +146,29 @@ class ElasticCluster(ReleaseCluster):
     async def _scaling_history(self) -> list[dict[str, Any]]:
         return await self._open_scaling().history()
 
+    async def _wait_for_workers(self, n_workers: int = 0, timeout: float | str | None = None) -> None:
+        from dask_kubernetes_helm.watching import Watcher  # noqa: PLC0415 - see the module's charter
+
+        release = self._open_release()
+        limit = config.seconds(timeout, "timeout") if timeout is not None else float("inf")
+
+        async def registered() -> bool:
+            try:
+                info = await self.scheduler_comm.identity()
+            except OSError:  # it may be starting anew
+                return False
+            running = [item for item in info["workers"].values() if item["status"] == Status.running.name]
+            return len(running) >= n_workers
+
+        async with Watcher(release.kube, release.name) as watcher:
+            await watcher.until(
+                registered,
+                component=contract.WORKER,
+                timeout=limit,
+                what=f"{n_workers} workers",
+                tick=lambda: None,
+            )
+
     # Adapting -------------------------------------------------------------------------------------------
 
     def adapt(
