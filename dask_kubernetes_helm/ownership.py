@@ -78,6 +78,18 @@ async def _own_pod(kube: Kube) -> dict[str, Any] | None:
     return None
 
 
+async def tie(kube: Kube, owner: Owner, deployment: dict[str, Any]) -> None:
+    """Have an owner go when somebody else's `helm uninstall` has removed its release.
+
+    One that belongs to a pod goes with that pod: Kubernetes removes what has several owners when all of them are gone.
+    """
+    item = await kube.get("configmaps", owner.name)
+    if not item["metadata"].get("ownerReferences"):
+        name, uid = deployment["metadata"]["name"], deployment["metadata"]["uid"]
+        reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name, "uid": uid}
+        await kube.patch("configmaps", owner.name, {"metadata": {"ownerReferences": [reference]}})
+
+
 async def adopt_records(kube: Kube, release: str, owner: Owner) -> None:
     """Have Helm's records of a release go with its owner; Helm itself can't be told."""
     patch = {"metadata": {"ownerReferences": [owner.reference], "labels": {OWNER_LABEL: owner.uid}}}

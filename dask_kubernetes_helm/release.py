@@ -43,6 +43,7 @@ class Release:
         self.name, self.kube = name, kube
         self.chart = ""
         self.service = ""
+        self.scheduler: dict[str, Any] = {}
         self.groups: dict[str, str] = {}
         self.replicas: dict[str, int] = {}
         self.owner: ownership.Owner | None = None
@@ -86,6 +87,8 @@ class Release:
                 group = labels[contract.GROUP_LABEL]
                 self.groups[group] = item["metadata"]["name"]
                 self.replicas[group] = item["spec"].get("replicas", 1)
+            else:
+                self.scheduler = item
             self.chart = labels.get(contract.CHART_LABEL, self.chart)
         if not services:
             raise WorkloadNotFoundError(
