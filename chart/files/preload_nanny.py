@@ -19,6 +19,6 @@ from dask_kubernetes_helm_pod import leaving
 
 async def dask_teardown(nanny: Any) -> None:
     """Empty and end the worker; called before the nanny stops listening."""
-    if nanny.is_alive():
+    if not await leaving.give_up_start(nanny) and nanny.is_alive():
         await leaving.be_emptied(nanny.scheduler, nanny.worker_address)
     await nanny.kill(timeout=leaving.CLOSING, reason="nanny-close")

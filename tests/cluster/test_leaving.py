@@ -174,3 +174,14 @@ def test_a_held_gil_is_no_reason_to_leave(make_cluster, namespace: Namespace) ->
             seen.add(ready(namespace))
         assert client.gather(futures) == [0, 1]
     assert seen == {2}
+
+
+def test_closing_while_workers_start(make_cluster, namespace: Namespace) -> None:
+    """Pods that are still starting when their release is removed don't sit out their grace period."""
+    cluster = make_cluster(n_workers=1, values=SMALL)
+    cluster.wait_for_workers(1, timeout=60)
+    cluster.scale(4)
+    until(lambda: len([pod for pod in namespace.get("pods", WORKERS) if pod["status"]["phase"] == "Running"]) >= 3)
+    began = time.monotonic()
+    cluster.close()
+    assert time.monotonic() - began < 30

@@ -16,6 +16,8 @@ import signal
 import threading
 from typing import Any
 
+from distributed.core import Status
+
 logger = logging.getLogger("distributed.worker.leaving")
 
 #: Seconds of the grace period that may go by until the worker is told to end.
@@ -48,6 +50,18 @@ async def be_emptied(scheduler: Any, address: str | None) -> None:
         logger.warning("Leaving as it is, as the scheduler lacks the chart's preload")
     elif not reply["empty"]:
         logger.warning("Leaving with what is left: %s", reply["why"])
+
+
+async def give_up_start(nanny: Any) -> bool:
+    """End a worker process that is still starting; whether it was.
+
+    Dask waits until it has started before it ends it, which takes until its scheduler answers: where that goes as well,
+    as when a release is removed, all of the grace period.
+    """
+    starting = nanny.process is not None and nanny.process.status == Status.starting
+    if starting and nanny.process.process is not None:
+        await nanny.process.process.kill()
+    return bool(starting)
 
 
 def on_sigterm(worker: Any) -> None:
