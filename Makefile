@@ -19,7 +19,7 @@ HELM_DOCS := $(CACHE)/artifacts/helm-docs-$(HELM_DOCS_VERSION)/helm-docs
 
 .PHONY: help
 help: ## list the chores
-	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+	@grep -E '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
 
 .PHONY: demo
 demo: $(STAMP) ## run the main job, on the embedded cluster or with KUBECONFIG=... IMAGE=... on yours
@@ -120,6 +120,10 @@ package: $(STAMP) ## build the wheel and the packed chart into dist/
 .PHONY: bench
 bench: $(STAMP) cluster ## measure: start to first result, import time, port-forward, nanny
 	@$(ENTER); for name in first_result import_time port_forward nanny; do $(BIN)/python -m bench.$$name; done
+
+.PHONY: bench-elasticity
+bench-elasticity: $(STAMP) cluster ## measure growing and shrinking side by side with peers; WRITE=--write: into docs/, too
+	@$(ENTER); $(BIN)/python -m bench.elasticity $(WRITE)
 
 $(HELM_DOCS):
 	@echo "==> building helm-docs (about half a minute the first time)" >&2

@@ -22,7 +22,7 @@ CONSOLE = Console(width=110, highlight=False)
 
 def run(*command: str, text: str | None = None) -> str:
     """What a command prints; raises with what it said."""
-    result = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=600)
     if result.returncode:
         sys.exit(f"{' '.join(command)}: {result.stderr}")
     return result.stdout
