@@ -198,8 +198,8 @@ def test_worker_image_that_cannot_be_pulled(make_cluster) -> None:
 
 def test_scheduler_that_crashes(refuse) -> None:
     """A scheduler that ends at once shows the end of its log."""
-    message = refuse(errors.CrashLoopError, values={"scheduler": {"extraArgs": ["--port=none"]}})
-    says(message, "exit code 2", "Invalid value for '--port'")
+    message = refuse(errors.CrashLoopError, values={"scheduler": {"extraArgs": ["--no-such-option"]}})
+    says(message, "exit code 2", "Usage: dask scheduler", "Unknown argument")
 
 
 def test_pods_that_are_refused(refuse, namespace: Namespace) -> None:
