@@ -136,6 +136,7 @@ async def test_more_work_undoes_a_shrink(run: Run, start: Any, client: Client, m
     for _ in range(3):
         await start()
     await until(lambda: not run.scheduler.running)
+    RELEASE.clear()
     futures = client.map(lambda _: _wait(), range(60), pure=False)
     await until(lambda: len(run.scheduler.running) == 3 and bool(run.desk.journal.entries))
     assert run.desk.journal.entries[-1]["outcome"] == "more work has come"
@@ -222,6 +223,16 @@ async def test_sleep_and_wake(run: Run, start: Any, client: Client) -> None:
     await until(lambda: run.api.numbers["w"] == 3)
     await start()
     assert await future == 3
+
+
+async def test_waking_survives_a_server_in_trouble(run: Run, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What wakes up goes on trying."""
+    monkeypatch.setattr(adapting, "_PAUSE", 0.1)
+    run.api.failing = 3
+    run.start({"default": {"deployment": "w", "replicas": 2, "adaptive": {"enabled": False}}}, idleTimeout=60)
+    future = client.submit(_wait)
+    await until(lambda: run.api.numbers["w"] == 2)
+    await future.cancel()
 
 
 async def test_held_results_keep_one_awake(run: Run, start: Any, client: Client) -> None:

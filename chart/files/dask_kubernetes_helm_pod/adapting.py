@@ -137,22 +137,21 @@ class Adapter:
     def _wanted(self, demand: Demand, now: float) -> int | None:
         """The number to have; None for whatever it is."""
         if demand.pods and not self._sleeping:
-            self.slept = None
+            self._awake()
         if self._sleeping or self.slept is not None:
-            return self._wanted_asleep(demand)
+            if demand.is_idle:
+                return int(demand.held) if self._sleeping else None
+            self._sleeping = False
+            if self.bounds is None:
+                # What is remembered stays so until there are pods: waking up may fail at first.
+                return max(self.slept or 0, demand.pods)
+            self._awake()
         if self.bounds is None:
             return None
         current = demand.pods if self.replicas is None else self.replicas
         pods = target(demand, self.bounds.target_duration)
         wanted = self.bounds.within(pods, demand.threads, demand.memory)
         return self._stabilizer.settle(now, wanted, current, self.bounds.up, self.bounds.down)
-
-    def _wanted_asleep(self, demand: Demand) -> int | None:
-        if demand.is_idle:
-            return int(demand.held) if self._sleeping else None
-        remembered = self.slept
-        self._awake()
-        return max(remembered or 0, demand.pods, int(self.bounds is not None))
 
     def _notice(self, demand: Demand, now: float) -> None:
         """Forget the number that is known where the workers tell otherwise for long."""
@@ -238,6 +237,7 @@ class Adapter:
             outcome = f"failed: {error.strerror}"
             raise
         finally:
+            self._shrinking_to = None  # putting them back into service is not given up as well
             if outcome:
                 await self._desk.end(number, outcome, calls=self._api.calls - calls)
         return False
