@@ -39,10 +39,10 @@ class Scaled:
     pods, target : int
         From how many, to how many.
     emptying, reacting, patching : float
-        Seconds of our part: from the call until the surplus was empty; from when Kubernetes knew these as not Ready until
-        the number was patched; for the patch and for the end of the call.
+        Seconds of our part: from the call until the surplus was empty; from when Kubernetes knew these as not Ready
+        until the number was patched; for the patch and for the end of the call.
     readiness, following : float
-        Seconds of others: until Kubernetes knew the surplus as not Ready; until the pods were as many as they should be.
+        Seconds of others: until Kubernetes knew the surplus as not Ready; from the patch until the pods were as many.
     calls : dict
         Our requests to the API, by verb.
     memory, scheduler_memory : int
@@ -131,7 +131,7 @@ class Experiment:
 
     def scale(self, target: int, timeout: float = 60) -> Scaled:
         """Change the number of pods, and wait until it is so."""
-        before, began = self._facts(), time.time()
+        pods, before, began = self.pods, self._facts(), time.time()
         _ask(self._kubelet, "forget")
         _ask(self._scheduler, "herd_watch_memory")
         notes = self._acting.ask({"target": target, "timeout": timeout})
@@ -142,8 +142,8 @@ class Experiment:
         self.settle(target)
         seen, after = self._seen(since=began), self._facts()
         calls = self._calls(datetime.fromtimestamp(began, timezone.utc), ended)
-        scaled = Scaled(
-            pods=self.pods,
+        return Scaled(
+            pods=pods,
             target=target,
             **_phases(notes, seen["counts"], target),
             following=followed - notes["patched"],
@@ -156,8 +156,6 @@ class Experiment:
             read=before["read"],
             choose=before["choose"],
         )
-        self.pods = target
-        return scaled
 
     def _facts(self) -> dict[str, Any]:
         return dict(_ask(self._scheduler, "herd_facts", group="default"))

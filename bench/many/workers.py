@@ -1,7 +1,7 @@
 """Simulated workers: what a scheduler sees of a worker, without one.
 
-Belongs here: a worker's answers on its stream, after the time that a real one needs. Never here: pods. What a worker would
-have to compute or to transfer is taken for done; an order that no worker here should get is an error.
+Belongs here: a worker's answers on its stream, after the time that a real one needs. Never here: pods. What a worker
+would have to compute or to transfer is taken for done; an order that no worker here should get is an error.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ class Stream(Comm):
         """Have the scheduler read a message."""
         self._messages.put_nowait([message])
 
-    async def read(self, deserializers=None):
+    async def read(self, deserializers=None):  # noqa: ARG002 - the base class's
         message = None if self._closed else await self._messages.get()
         if message is None:
             raise CommClosedError("the pod is gone")
         return message
 
-    async def write(self, msg, serializers=None, on_error=None):
+    async def write(self, msg, serializers=None, on_error=None):  # noqa: ARG002 - the base class's
         if self._closed:
             raise CommClosedError("the pod is gone")
         for message in msg if isinstance(msg, list) else []:
