@@ -118,8 +118,8 @@ def _result(index: int) -> int:
 
 async def main() -> None:
     """Serve until standard input ends."""
-    # Simulated workers send no heartbeats.
-    dask.config.set({"distributed.scheduler.worker-ttl": None})
+    # Simulated workers send no heartbeats, and nobody reads what was sent to each of thousands.
+    dask.config.set({"distributed.scheduler.worker-ttl": None, "distributed.admin.low-level-log-length": 10})
     with tempfile.TemporaryDirectory() as folder:
         preload = Path(folder) / "dask_kubernetes_helm_scheduler.py"
         preload.write_text((POD_FILES / "preload_scheduler.py").read_text())

@@ -14,10 +14,11 @@ from collections.abc import Callable
 
 from distributed.comm import Comm, CommClosedError
 from distributed.core import Status
+from distributed.versions import get_versions
 
 #: Seconds until a worker answers, and until it has received a result from another.
 _ANSWER, _TRANSFER = 0.002, 0.01
-_MEMORY = 1 << 30
+_MEMORY, _VERSIONS = 1 << 30, get_versions()
 _METRICS = {
     "bandwidth": {"total": 1e8, "workers": {}, "types": {}},
     "digests_total_since_heartbeat": {},
@@ -113,7 +114,7 @@ class SimulatedWorker:
             metrics=_METRICS,
             services={},
             local_directory="/dask",
-            versions={},
+            versions=_VERSIONS,
             nanny="",
             extra={"dask-kubernetes-helm": {"pod": self.pod, "group": "default"}},
             stimulus_id=f"register-{self.pod}",

@@ -70,10 +70,12 @@ async def empty(
     outcome.failed.update(dict.fromkeys(present - moved, NOWHERE))
     quiet = await _wait_for_tasks(scheduler, moved, deadline, go_on)
     outcome.failed.update({address: _busy(scheduler, address) for address in moved - quiet})
-    if quiet:
-        late = await _retire(scheduler, quiet, go_on)
-        outcome.empty |= late
-        outcome.failed.update(dict.fromkeys(quiet - late, NOWHERE))
+    # Dask looks at all workers in service for each result of those that it retires: no second time without a reason.
+    late = {address for address in quiet if not _holds_nothing(scheduler, address)}
+    if late:
+        quiet = quiet - late | await _retire(scheduler, late, go_on)
+        outcome.failed.update(dict.fromkeys(late - quiet, NOWHERE))
+    outcome.empty |= quiet
     return outcome
 
 
@@ -177,4 +179,4 @@ async def restore(scheduler: Any, addresses: Collection[str]) -> None:
     while retired() and monotonic() < deadline:  # noqa: ASYNC110 - Dask has no event for it
         await asyncio.sleep(INTERVAL)
     if left := retired():
-        logger.warning("%d workers did not come back into service: %s", len(left), left)
+        logger.warning("%d workers did not come back into service, among them %s", len(left), left[0])
