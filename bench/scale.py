@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -53,8 +54,6 @@ def measure(sizes: Iterable[int], logs: Path) -> Figures:
 
 def choosing(size: int) -> float:
     """Milliseconds for choosing half of a group whose results don't all fit into the other half."""
-    import sys  # noqa: PLC0415 - as the pods' package is found
-
     sys.path.append(str(contract.chart_path() / "files"))
     from dask_kubernetes_helm_pod.policy import Pod, choose  # noqa: PLC0415 - it is on the path only now
 
