@@ -69,6 +69,25 @@ async def test_the_surplus_is_emptied_and_others_have_its_results(
     assert {ws.address for ws in scheduler.running} == {full.address}
 
 
+async def test_idle_ones_are_retired_once(
+    scheduler: Scheduler, start: Any, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dask looks at every worker for every result of a retired one: not twice where nothing has been added since."""
+    workers = [await start() for _ in range(3)]
+    futures = [client.submit(lambda i=i: i, workers=[worker.address]) for i, worker in enumerate(workers)]
+    await wait(futures)
+    retired = []
+    retire = scheduler.retire_workers
+
+    def noted(workers: list[str], **how: Any) -> Any:
+        retired.append(len(workers))
+        return retire(workers=workers, **how)
+
+    monkeypatch.setattr(scheduler, "retire_workers", noted)
+    assert (await begin(scheduler, 1))["phase"] == "empty"
+    assert retired == [2]
+
+
 async def test_undone(scheduler: Scheduler, start: Any) -> None:
     """Where the number won't be patched all are back in service, and the journal has why."""
     workers = [await start() for _ in range(3)]
