@@ -41,7 +41,7 @@ def measure(sizes: Iterable[int], logs: Path) -> Figures:
     """Scale groups of these sizes, one after the other."""
     grown, shrunk = {}, {}
     cluster = Settings.from_environment()
-    with kwok.nodes(cluster, max(10, max(sizes) // (kwok.PODS // 2))):
+    with kwok.nodes(cluster, 4 + max(sizes) // (kwok.PODS // 2)):
         for size in sizes:
             common.say(f"scale: {size} pods (about {30 + size // 6} s)")
             with common.namespace() as namespace, experiment(cluster, namespace, logs) as group:
@@ -84,7 +84,7 @@ def main() -> None:
     options = parser.parse_args()
     with TemporaryDirectory(prefix="bench-scale-") as logs:
         figures = measure(options.sizes, Path(logs))
-    for title, columns, rows in scale_report.tables(figures):
+    for title, columns, rows in scale_report.tables(figures).values():
         common.show(title, columns, rows)
     if options.write:
         scale_report.write(figures, common.ROOT / "docs")

@@ -51,6 +51,9 @@ a process tells Kubernetes, by one request for each pod, which workers are out o
   watch, one write, whatever the number.
 - **wrong** counts pods that Kubernetes deleted although they had not been emptied, **lost** results that had to be
   computed again or are nowhere any more. Both have to be 0.
+
+{rest}
+
 - **Python** is the most memory that the acting process needed, imports included (at most {memory} MiB), **scheduler**
   what the scheduler's process needed on top until the patch.
 - **readiness** and **deletion** are others' time: so long it takes kubelets, here one process, to report the surplus,
@@ -71,19 +74,19 @@ most {choosing_bound} ms for 10,000 pods.
 """
 
 
-def tables(figures: Figures) -> list[Table]:
-    """What is told."""
-    return [
-        ("A group made smaller by half", _SHRUNK, [_shrunk(item) for item in figures.shrunk.values()]),
-        ("A group grown from half to full", _GROWN, [_grown(item) for item in figures.grown.values()]),
-        ("Choosing who leaves", ("pods", "ms", "us a pod"), _chosen(figures.choosing)),
-    ]
+def tables(figures: Figures) -> dict[str, Table]:
+    """What is told, by its place on the page."""
+    shrunk = figures.shrunk.values()
+    return {
+        "shrunk": ("A group made smaller by half", _SHRUNK, [_shrunk(item) for item in shrunk]),
+        "rest": ("Beside it: memory, and the time of others", _REST, [_rest(item) for item in shrunk]),
+        "grown": ("A group grown from half to full", _GROWN, [_grown(item) for item in figures.grown.values()]),
+        "choosing": ("Choosing who leaves", ("pods", "ms", "us a pod"), _chosen(figures.choosing)),
+    }
 
 
-_SHRUNK = (
-    "pods", "our part s", "emptying", "reacting", "patching", "calls", "wrong", "lost", "Python MiB", "scheduler MiB",
-    "readiness s", "deletion s",
-)  # fmt: skip
+_SHRUNK = ("pods", "our part s", "emptying", "reacting", "patching", "calls", "wrong", "lost")
+_REST = ("pods", "Python MiB", "scheduler MiB", "readiness s", "deletion s")
 _GROWN = ("pods", "our part s", "calls", "Python MiB", "pods s")
 
 
@@ -97,6 +100,12 @@ def _shrunk(item: Scaled) -> list[object]:
         sum(item.calls.values()),
         item.wrong,
         item.lost,
+    ]
+
+
+def _rest(item: Scaled) -> list[object]:
+    return [
+        f"{item.pods} -> {item.target}",
         item.memory // _MIB,
         item.scheduler_memory // _MIB,
         round(item.readiness),
@@ -115,12 +124,9 @@ def _chosen(choosing: dict[int, float]) -> list[list[object]]:
 
 def write(figures: Figures, folder: Path) -> None:
     """Write the page and its plot."""
-    shrunk, grown, choosing = (_markdown(columns, rows) for _, columns, rows in tables(figures))
     text = _TEXT.format(
+        **{place: _markdown(columns, rows) for place, (_, columns, rows) in tables(figures).items()},
         machine=_machine(),
-        shrunk=shrunk,
-        grown=grown,
-        choosing=choosing,
         seconds=SECONDS,
         memory=MEMORY,
         choosing_bound=CHOOSING,

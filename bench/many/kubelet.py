@@ -45,9 +45,10 @@ class Kubelet:
         self._requests = transport.Transport(kube.credentials, kube.namespace)
         self._selector = contract.selector(release, contract.WORKER)
         self._conditions: dict[str, list] = {}
+        self._out_of_service: set[str] = set()
         self._started: list[str] = []
         self._ended: list[str] = []
-        self._patches: set[asyncio.Task] = set()
+        self._patches: dict[str, asyncio.Task] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._gone: list[str] = []
         self._patched: list[float] = []
@@ -87,9 +88,13 @@ class Kubelet:
                 self._ended.append(name)
             return
         conditions = pod["status"].get("conditions", [])
+        ready = any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
         if name in self._conditions:
             self._conditions[name] = conditions
-        elif any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions):
+            # Others set it, too: where a node's heartbeat is late, all its pods are taken for not Ready.
+            if ready == (name in self._out_of_service):
+                self._report(name)
+        elif ready:
             self._conditions[name] = conditions
             self._started.append(name)
 
@@ -119,14 +124,20 @@ class Kubelet:
         """Tell Kubernetes which pods are Ready."""
         while True:
             for name, ready in (await self._scheduler.herd_changes(seconds=1)).items():
-                task = asyncio.ensure_future(self._patch(name, "True" if ready else "False"))
-                self._patches.add(task)
-                task.add_done_callback(self._patches.discard)
+                (self._out_of_service.discard if ready else self._out_of_service.add)(name)
+                self._report(name)
 
-    async def _patch(self, name: str, ready: str) -> None:
+    def _report(self, name: str) -> None:
+        """Tell Kubernetes whether a pod is Ready, unless that is waiting to be told."""
+        if name not in self._patches:
+            self._patches[name] = asyncio.ensure_future(self._patch(name))
+
+    async def _patch(self, name: str) -> None:
         async with self._slots:
+            del self._patches[name]
             if name not in self._conditions:
                 return
+            ready = "False" if name in self._out_of_service else "True"
             now = datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
             conditions = [
                 {**condition, "status": ready, "lastTransitionTime": now}

@@ -14,10 +14,10 @@ from collections import Counter
 from pathlib import Path
 
 import dask
-from distributed import Client, Scheduler, wait
+from distributed import Client, Scheduler, scheduler, wait
 
 from bench.many import memory
-from bench.many.workers import SimulatedWorker
+from bench.many.workers import Sender, SimulatedWorker
 from dask_kubernetes_helm import contract
 
 POD_FILES = contract.chart_path() / "files"
@@ -88,15 +88,15 @@ class Herd:
 
     def facts(self, group: str) -> dict:
         """What the scheduler has, and what reading and choosing cost it."""
-        scheduler = self._scheduler
+        known = self._scheduler
         computed = Counter(self._computed)
         for worker in self._workers.values():
             computed.update(worker.computed)
-        held = [task for task in scheduler.tasks.values() if task.state == "memory"]
+        held = [task for task in known.tasks.values() if task.state == "memory"]
         return {
-            "workers": len(scheduler.workers),
-            "running": len(scheduler.running),
-            "results": sum(bool(task.who_has & scheduler.running) for task in held),
+            "workers": len(known.workers),
+            "running": len(known.running),
+            "results": sum(bool(task.who_has & known.running) for task in held),
             "recomputed": sum(number - 1 for number in computed.values()),
             "memory": memory.grown(),
             **self._timed(group),
@@ -120,14 +120,15 @@ async def main() -> None:
     """Serve until standard input ends."""
     # Simulated workers send no heartbeats, and nobody reads what was sent to each of thousands.
     dask.config.set({"distributed.scheduler.worker-ttl": None, "distributed.admin.low-level-log-length": 10})
+    scheduler.BatchedSend = Sender
     with tempfile.TemporaryDirectory() as folder:
         preload = Path(folder) / "dask_kubernetes_helm_scheduler.py"
         preload.write_text((POD_FILES / "preload_scheduler.py").read_text())
         sys.path.append(str(POD_FILES))
         where = {"host": "127.0.0.1", "port": 0, "dashboard_address": "127.0.0.1:0"}
-        async with Scheduler(preload=[str(preload)], **where) as scheduler:
-            Herd(scheduler)
-            print(scheduler.address, flush=True)
+        async with Scheduler(preload=[str(preload)], **where) as running:
+            Herd(running)
+            print(running.address, flush=True)
             await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 

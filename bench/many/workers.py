@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from distributed.batched import BatchedSend
 from distributed.comm import Comm, CommClosedError
 from distributed.core import Status
 from distributed.versions import get_versions
@@ -74,6 +75,18 @@ class Stream(Comm):
     @property
     def peer_address(self):
         return self._address
+
+
+class Sender(BatchedSend):
+    """What the scheduler sends by, but for the news that some other worker is gone.
+
+    Dask sends these to each; with thousands that go, one process can't take them for thousands that stay.
+    """
+
+    def send(self, *msgs):
+        msgs = [message for message in msgs if message["op"] != "remove-worker"]
+        if msgs:
+            super().send(*msgs)
 
 
 class SimulatedWorker:
@@ -164,6 +177,3 @@ class SimulatedWorker:
 
     def _on_free_keys(self, message: dict) -> None:
         """Nothing is answered."""
-
-    def _on_remove_worker(self, message: dict) -> None:
-        """Nothing is answered: another worker is gone."""

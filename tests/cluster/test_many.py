@@ -22,7 +22,7 @@ PODS = 1000
 def group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Experiment]:
     """A worker group of a thousand pods that hold two results each."""
     cluster, logs = Settings.from_environment(), tmp_path_factory.mktemp("logs")
-    with kwok.nodes(cluster, 20), namespace() as name, experiment(cluster, name, logs) as many:
+    with kwok.nodes(cluster, 4), namespace() as name, experiment(cluster, name, logs) as many:
         many.begin(PODS)
         many.compute(2 * PODS)
         yield many
