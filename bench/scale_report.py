@@ -31,7 +31,8 @@ _TEXT = """\
 # Scale
 
 `make bench-scale` measures this on the [embedded cluster](embedded-cluster.md), with [KWOK](https://kwok.sigs.k8s.io):
-its nodes bind and delete pods, but run nothing. `WRITE=1 make bench-scale` writes this page. {machine}
+its nodes bind and delete pods, but run nothing. `WRITE=1 make bench-scale` writes this page.
+{machine}
 
 What acts is this package as a user's Python has it, against a real API server and a real `distributed.Scheduler` with
 the chart's preload; Dask's active memory manager moves the results, two on each worker, for real. Only the workers are
@@ -46,7 +47,8 @@ a process tells Kubernetes, by one request for each pod, which workers are out o
 
 - **our part** is what this package and the scheduler's preload take: until the surplus is chosen and empty (Dask's own
   work for retiring it included), from the moment when Kubernetes knows it as not Ready until the number is patched, and
-  the patch. At most {seconds:g} s for 1,000 pods.
+  the patch. At most {seconds:g} s for 1,000 pods. Emptying grows with the square of the number: for each result that has
+  to move, Dask looks at all workers in service.
 - **calls** are requests by this package's user agent in the API server's audit log: two lists of one Deployment, a
   watch, one write, whatever the number.
 - **wrong** counts pods that Kubernetes deleted although they had not been emptied, **lost** results that had to be
@@ -138,7 +140,7 @@ def write(figures: Figures, folder: Path) -> None:
 def _machine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
     return (
-        f"The machine has {os.cpu_count()} cores, which all of this shares, and {memory:.0f} GiB; Python "
+        f"The machine has {os.cpu_count()} cores, shared by all of this, and {memory:.0f} GiB; Python "
         f"{platform.python_version()}, Dask {distributed.__version__}, Kubernetes {settings.KUBERNETES_VERSION}, KWOK "
         f"{binaries.KWOK_VERSION}."
     )

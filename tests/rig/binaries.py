@@ -12,7 +12,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from . import settings
@@ -22,6 +22,8 @@ from .shell import RigError, run, step
 _GO = settings.HERE / "go"
 #: Not among the settings, as these are part of what a running cluster is made by, and KWOK is not.
 KWOK_VERSION, KWOK_STAGES = "0.8.0", "stages.yaml"
+#: Of KWOK's own; leases would save requests, but with an etcd before 3.5 it takes its own for somebody else's changes.
+_STAGES = ("node/fast", "node/heartbeat", "pod/fast")
 
 
 def kubernetes() -> Path:
@@ -54,20 +56,27 @@ def kwok() -> Path:
     """
     flags = f"-s -w -X sigs.k8s.io/kwok/pkg/consts.Version={KWOK_VERSION}"
     title = f"KWOK {KWOK_VERSION} (about 6 min the first time)"
-    return _built("kwok", flags, "tool", title, extend=_add_stages)
+    return _built("kwok", flags, "tool", title, extend=_add_stages, parts=_STAGES)
 
 
 def _add_stages(folder: Path) -> None:
     """KWOK's own stages, from its module: ready at once, gone at once, and a heartbeat."""
     template = ["go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok"]
     module = Path(run(template, folder=_GO / "kwok").strip())
-    kinds = ("node/fast", "node/heartbeat-with-lease", "pod/fast")
-    paths = [path for kind in kinds for path in sorted((module / "kustomize/stage" / kind).glob("*.yaml"))]
+    paths = [path for kind in _STAGES for path in sorted((module / "kustomize/stage" / kind).glob("*.yaml"))]
     stages = [path.read_text() for path in paths if path.name != "kustomization.yaml"]
     (folder / KWOK_STAGES).write_text("---\n".join(stages))
 
 
-def _built(name: str, flags: str, target: str, title: str, extend: Callable[[Path], object] = lambda _: None) -> Path:
+def _built(
+    name: str,
+    flags: str,
+    target: str,
+    title: str,
+    *,
+    extend: Callable[[Path], object] = lambda _: None,
+    parts: Sequence[str] = (),
+) -> Path:
     source = _GO / name
 
     def build(folder: Path) -> None:
@@ -83,8 +92,8 @@ def _built(name: str, flags: str, target: str, title: str, extend: Callable[[Pat
             run(["go", "install", "-trimpath", "-ldflags", flags, target], environment=environment, folder=source)
         extend(folder)
 
-    parts: list[str | Path] = [*sorted(path for path in source.iterdir() if path.is_file()), flags, platform.machine()]
-    return artifact(name, parts, build)
+    files = sorted(path for path in source.iterdir() if path.is_file())
+    return artifact(name, [*files, flags, platform.machine(), *parts], build)
 
 
 def helm4() -> Path:

@@ -74,7 +74,7 @@ def _command(cluster: Settings) -> list[str]:
         f"--kubeconfig={cluster.kubeconfig}",
         f"--config={folder / binaries.KWOK_STAGES}",
         f"--manage-nodes-with-annotation-selector={TAINT['key']}={TAINT['value']}",
-        "--node-lease-duration-seconds=40",  # without leases the nodes are taken for dead
+        "--node-lease-duration-seconds=0",  # heartbeats by status instead
         "--node-port=0",  # nothing listens
     ]
 
