@@ -47,8 +47,8 @@ a process tells Kubernetes, by one request for each pod, which workers are out o
 
 - **our part** is what this package and the scheduler's preload take: until the surplus is chosen and empty (Dask's own
   work for retiring it included), from the moment when Kubernetes knows it as not Ready until the number is patched, and
-  the patch. At most {seconds:g} s for 1,000 pods. Emptying grows with the square of the number: for each result that has
-  to move, Dask looks at all workers in service.
+  the patch. At most {seconds:g} s for 1,000 pods. Emptying grows with the square of the number: for each result that
+  has to move, Dask looks at all workers in service.
 - **calls** are requests by this package's user agent in the API server's audit log: two lists of one Deployment, a
   watch, one write, whatever the number.
 - **wrong** counts pods that Kubernetes deleted although they had not been emptied, **lost** results that had to be
