@@ -27,7 +27,7 @@ demo: $(STAMP) ## run the main job, on the embedded cluster or with KUBECONFIG=.
 
 .PHONY: test
 test: $(STAMP) cluster helm3 ## set everything up and run all tests
-	@$(ENTER); export PATH="$$($(RIG) tools --helm3 | tail -1):$$PATH"; $(BIN)/pytest -m "not rig" --require-cluster; \
+	@$(ENTER); export PATH="$$($(RIG) tools --helm3 | tail -1):$$PATH"; $(BIN)/pytest -m "not rig and not kwok" --require-cluster; \
 	  $(BIN)/pytest -m rig
 
 .PHONY: test-unit
@@ -41,6 +41,10 @@ test-chart: $(STAMP) helm3 ## tests of what the chart renders, with Helm 3 and 4
 .PHONY: test-cluster
 test-cluster: $(STAMP) cluster helm3 ## end to end tests on the embedded cluster
 	@$(ENTER); export PATH="$$($(RIG) tools --helm3 | tail -1):$$PATH"; $(BIN)/pytest -m cluster --require-cluster
+
+.PHONY: test-kwok
+test-kwok: $(STAMP) cluster kwok ## tests with a thousand pods on nodes that don't exist; builds KWOK first
+	@$(ENTER); $(BIN)/pytest -m kwok
 
 .PHONY: check
 check: $(STAMP) $(HELM_DOCS) ## ruff, mypy --strict, import-linter, chart lint, staleness of generated files
@@ -106,6 +110,10 @@ cluster-status: $(STAMP) ## tell what of the embedded cluster runs
 helm3: $(STAMP)
 	@$(RIG) tools --helm3 >/dev/null
 
+.PHONY: kwok
+kwok: $(STAMP)
+	@$(RIG) tools --kwok >/dev/null
+
 .PHONY: env
 env: $(STAMP) ## print the project's environment for a shell to eval
 	@$(RIG) env
@@ -122,8 +130,12 @@ bench: $(STAMP) cluster ## measure: start to first result, import time, port-for
 	@$(ENTER); for name in first_result import_time port_forward nanny; do $(BIN)/python -m bench.$$name; done
 
 .PHONY: bench-elasticity
-bench-elasticity: $(STAMP) cluster ## measure growing and shrinking side by side with peers; WRITE=--write: into docs/, too
-	@$(ENTER); $(BIN)/python -m bench.elasticity $(WRITE)
+bench-elasticity: $(STAMP) cluster ## measure growing and shrinking side by side with peers; WRITE=1 writes docs/elasticity.md
+	@$(ENTER); $(BIN)/python -m bench.elasticity $(if $(WRITE),--write)
+
+.PHONY: bench-scale
+bench-scale: $(STAMP) cluster kwok ## measure scaling up to 5,000 pods, half an hour; WRITE=1 writes docs/scale.md
+	@$(ENTER); $(BIN)/python -m bench.scale $(if $(WRITE),--write)
 
 $(HELM_DOCS):
 	@echo "==> building helm-docs (about half a minute the first time)" >&2

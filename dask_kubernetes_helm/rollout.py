@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -19,8 +20,8 @@ from dask_kubernetes_helm.release import Release
 
 Object = dict[str, Any]
 
-#: Seconds that a count of Ready pods has to come to what it should be; beyond, a pod of those in service has a trouble
-#: of its own.
+#: Seconds for which a count of Ready pods may not fall while it is too high; beyond, a pod of those in service has a
+#: trouble of its own. Kubernetes takes a minute to hear of thousands of pods, so no time for all of it would do.
 READY_TIMEOUT = 15.0
 #: Seconds after which the count is looked at again, as those in service change as well.
 _TICK = 0.5
@@ -82,11 +83,14 @@ def _is_rolling(deployment: Object) -> bool:
 
 
 async def ready(release: Release, group: str, patience: float) -> AsyncGenerator[int, None]:
-    """Numbers of Ready pods, whenever that changes and now and then, for `READY_TIMEOUT` seconds."""
-    deadline = time.monotonic() + READY_TIMEOUT
+    """Numbers of Ready pods, whenever that changes and now and then; ends `READY_TIMEOUT` s after they fell last."""
+    lowest, deadline = math.inf, 0.0
     async with contextlib.aclosing(_changes(release, group, patience)) as changes:
         async for deployment in changes:
-            yield deployment.get("status", {}).get("readyReplicas", 0)
+            count = deployment.get("status", {}).get("readyReplicas", 0)
+            if count < lowest:
+                lowest, deadline = count, time.monotonic() + READY_TIMEOUT
+            yield count
             if time.monotonic() > deadline:
                 return
 

@@ -216,6 +216,13 @@ class _Act:
                 state = await self._desk.look(self._check, number)
                 if ready == state["in_service"]:
                     break
+            else:
+                logger.warning(
+                    "release %s: %d pods are Ready where %d workers are in service, so Kubernetes may take others",
+                    self._release.name,
+                    ready,
+                    state["in_service"],
+                )
         return state
 
     async def _patch_blindly(self, seen: int) -> None:

@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test's folder says what it needs."""
     for item in items:
         folder = item.path.relative_to(HERE).parts[0]
-        if item.get_closest_marker("rig") is None and folder in ("chart", "cluster"):
+        if not any(map(item.get_closest_marker, ("rig", "kwok"))) and folder in ("chart", "cluster"):
             item.add_marker({"chart": "helm", "cluster": "cluster"}[folder])
 
 

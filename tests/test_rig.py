@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rig import artifacts, preflight
+from tests.rig import artifacts, cluster, controlplane, preflight
 from tests.rig.audit import calls_by_user_agent
 from tests.rig.daemons import Daemon, began
 from tests.rig.settings import Settings
@@ -151,6 +151,13 @@ def test_a_daemon_starts_once_and_ends(tmp_path: Path) -> None:
     assert not (tmp_path / "thing.pid").exists()
     (tmp_path / "thing.pid").write_text("{")
     assert daemon.pid() is None
+
+
+def test_nodes_that_do_not_exist_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster's health is that of its own nodes, however many KWOK plays beside them."""
+    listing = "node-1 Ready <none> 1m v1\nnode-2 NotReady <none> 1m v1\nkwok-0 Ready agent 1s kwok\n"
+    monkeypatch.setattr(controlplane, "kubectl", lambda *_: listing)
+    assert cluster.nodes_ready(Settings(9)) == 1
 
 
 def test_two_clusters_share_nothing() -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from typing import Any
 
+import dask
 import pytest
 from distributed import Client, Scheduler, Worker, wait
 from distributed.core import Status, rpc
@@ -66,6 +67,25 @@ async def test_the_surplus_is_emptied_and_others_have_its_results(
     await until(lambda: statuses(*others) == [Status.closing_gracefully] * 3)
     assert set(full.data) == {future.key for future in [much, *futures]}
     assert {ws.address for ws in scheduler.running} == {full.address}
+
+
+async def test_idle_ones_are_retired_once(
+    scheduler: Scheduler, start: Any, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dask looks at every worker for every result of a retired one: not twice where nothing has been added since."""
+    workers = [await start() for _ in range(3)]
+    futures = [client.submit(lambda i=i: i, workers=[worker.address]) for i, worker in enumerate(workers)]
+    await wait(futures)
+    retired = []
+    retire = scheduler.retire_workers
+
+    def noted(workers: list[str], **how: Any) -> Any:
+        retired.append(len(workers))
+        return retire(workers=workers, **how)
+
+    monkeypatch.setattr(scheduler, "retire_workers", noted)
+    assert (await begin(scheduler, 1))["phase"] == "empty"
+    assert retired == [2]
 
 
 async def test_undone(scheduler: Scheduler, start: Any) -> None:
@@ -159,7 +179,10 @@ async def test_a_task_that_may_run_nowhere_else_keeps_its_worker(
 
 async def test_results_that_fit_nowhere_stay(scheduler: Scheduler, start: Any, client: Client) -> None:
     """A worker whose results the others have no room for stays, and is named with its bytes."""
-    small = [await start(memory_limit=2_000_000) for _ in range(2)]
+    # This process is larger than that: a worker that looked at it would pause before it has computed anything.
+    alone = {"distributed.worker.memory.pause": False, "distributed.worker.memory.spill": False}
+    with dask.config.set(alone):
+        small = [await start(memory_limit=2_000_000) for _ in range(2)]
     futures = [client.submit(lambda: b"x" * 1_200_000, workers=[worker.address], pure=False) for worker in small]
     await wait(futures)
     state = await begin(scheduler, 1)
@@ -229,6 +252,32 @@ async def test_a_wrong_victim_is_mended(scheduler: Scheduler, start: Any) -> Non
     assert (done["outcome"], done["to"]) == ("done", 2)
     assert mended["outcome"] == "mended"
     assert f"deleted {wrong.name} instead of {chosen.name}" in mended["why"]
+
+
+async def test_kubernetes_may_take_its_time(scheduler: Scheduler, start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as one after the other goes, those still to go stay out of service, however long all of it takes."""
+    now = [0.0, 0.0]
+
+    def clock() -> float:
+        now[1] += 1
+        return now[0]
+
+    async def looked() -> None:
+        asked = now[1]
+        await until(lambda: now[1] > asked + 3)
+
+    workers = [await start() for _ in range(4)]
+    state = await begin(scheduler, 1)
+    monkeypatch.setattr(shrinking, "monotonic", clock)
+    await ask(scheduler, "scaling_end", number="1", outcome="done", replicas=1, calls=3)
+    leaving = [worker for worker in workers if worker.name in state["leaving"]]
+    while leaving:
+        await looked()
+        now[0] += shrinking.SETTLING * 0.9
+        await looked()
+        assert {worker.status for worker in leaving} == {Status.closing_gracefully}
+        await leaving.pop().close()
+    assert len(scheduler.plugins["dask-kubernetes-helm"].journal.entries) == 1
 
 
 async def test_the_journal_takes_what_others_did(scheduler: Scheduler) -> None:

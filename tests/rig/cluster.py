@@ -10,7 +10,7 @@ import fcntl
 import shutil
 from collections.abc import Iterator
 
-from . import binaries, controlplane, image, network, node, preflight
+from . import binaries, controlplane, image, kwok, network, node, preflight
 from .artifacts import key
 from .daemons import Daemon
 from .settings import HERE, Settings, cache_root
@@ -101,6 +101,7 @@ def down(cluster: Settings) -> None:
 
 
 def _down(cluster: Settings) -> None:
+    kwok.stop(cluster)
     with contextlib.suppress(RigError):
         for item in cluster.nodes:
             node.stop(item)
@@ -122,12 +123,13 @@ def dead(cluster: Settings) -> list[str]:
 
 
 def nodes_ready(cluster: Settings) -> int:
-    """How many nodes are Ready, by a heartbeat that is theirs and not an old one."""
+    """How many of its nodes are Ready, by a heartbeat that is theirs and not an old one; KWOK's don't count."""
     try:
         listing = controlplane.kubectl(cluster, "get", "nodes", "--no-headers")
     except RigError:
         return 0
-    return sum(line.split()[1] == "Ready" for line in listing.splitlines())
+    names = {node.name for node in cluster.nodes}
+    return sum(line.split()[0] in names and line.split()[1] == "Ready" for line in listing.splitlines())
 
 
 def is_healthy(cluster: Settings) -> bool:

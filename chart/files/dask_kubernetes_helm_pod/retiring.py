@@ -13,6 +13,7 @@ Source: https://distributed.dask.org/en/stable/active_memory_manager.html#retire
 from __future__ import annotations
 
 import asyncio
+import heapq
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -70,10 +71,12 @@ async def empty(
     outcome.failed.update(dict.fromkeys(present - moved, NOWHERE))
     quiet = await _wait_for_tasks(scheduler, moved, deadline, go_on)
     outcome.failed.update({address: _busy(scheduler, address) for address in moved - quiet})
-    if quiet:
-        late = await _retire(scheduler, quiet, go_on)
-        outcome.empty |= late
-        outcome.failed.update(dict.fromkeys(quiet - late, NOWHERE))
+    # Dask looks at all workers in service for each result of those that it retires: no second time without a reason.
+    late = {address for address in quiet if not _holds_nothing(scheduler, address)}
+    if late:
+        quiet = quiet - late | await _retire(scheduler, late, go_on)
+        outcome.failed.update(dict.fromkeys(late - quiet, NOWHERE))
+    outcome.empty |= quiet
     return outcome
 
 
@@ -129,24 +132,52 @@ async def _wait_for_tasks(scheduler: Any, addresses: set[str], deadline: float, 
 def _hand_over(scheduler: Any, workers: list[Any], asked: dict[Any, tuple[float, float]]) -> None:
     """Ask workers for the tasks that they have not begun."""
     stealing = scheduler.extensions.get("stealing") or WorkStealing(scheduler)
-    given: dict[Any, int] = {}
+    thieves = _Thieves(scheduler)
     now = monotonic()
     for worker in workers:
         for task in list(worker.processing):
             due, pause = asked.get(task, (0.0, _ASK_AGAIN))
             if now < due or task in stealing.in_flight:
                 continue
-            thief = _thief(scheduler, task, given)
+            thief = thieves.take(task)
             if thief is not None:
                 asked[task] = (now + pause, pause * 2)
-                given[thief] = given.get(thief, 0) + 1
                 stealing.move_task_request(task, worker, thief)
 
 
-def _thief(scheduler: Any, task: Any, given: dict[Any, int]) -> Any:
-    """The worker in service that would begin the task soonest; None where the task may run nowhere."""
-    able = takers(scheduler, task)
-    return min(able, key=lambda ws: (len(ws.processing) + given.get(ws, 0)) / ws.nthreads, default=None)
+class _Thieves:
+    """Workers in service by how soon they would begin one more task; a queue, as both they and tasks are thousands."""
+
+    def __init__(self, scheduler: Any) -> None:
+        self._scheduler = scheduler
+        self._given: dict[Any, int] = {}
+        self._queue: list[tuple[float, int, Any]] | None = None
+
+    def take(self, task: Any) -> Any:
+        """The one that would begin the task soonest; None where the task may run nowhere."""
+        if self._scheduler.valid_workers(task) is None:
+            thief = self._first()
+        else:
+            thief = min(takers(self._scheduler, task), key=self._load, default=None)
+        if thief is not None:
+            self._given[thief] = self._given.get(thief, 0) + 1
+        return thief
+
+    def _load(self, worker: Any) -> float:
+        return float((len(worker.processing) + self._given.get(worker, 0)) / worker.nthreads)
+
+    def _first(self) -> Any:
+        """The first of all; loads only grow, so that a place in the queue is at worst too far in front."""
+        if self._queue is None:
+            self._queue = [(self._load(ws), number, ws) for number, ws in enumerate(self._scheduler.running)]
+            heapq.heapify(self._queue)
+        while self._queue:
+            load, number, worker = self._queue[0]
+            now = self._load(worker)
+            if now == load:
+                return worker
+            heapq.heapreplace(self._queue, (now, number, worker))
+        return None
 
 
 def takers(scheduler: Any, task: Any) -> set[Any]:
@@ -177,4 +208,4 @@ async def restore(scheduler: Any, addresses: Collection[str]) -> None:
     while retired() and monotonic() < deadline:  # noqa: ASYNC110 - Dask has no event for it
         await asyncio.sleep(INTERVAL)
     if left := retired():
-        logger.warning("%d workers did not come back into service: %s", len(left), left)
+        logger.warning("%d workers did not come back into service, among them %s", len(left), left[0])

@@ -23,7 +23,8 @@ logger = logging.getLogger("distributed.scheduler.scaling")
 
 #: Seconds without a word from whoever began; longer than a port-forward takes to come back.
 LEASE = 45.0
-#: Seconds that Kubernetes may take to end the pods that are to leave; those left then are put back into service.
+#: Seconds for which Kubernetes may end none of the pods that are to leave; those left then are put back into service.
+#: It ends some twenty a second, so that thousands take minutes, and one that is put back then is no victim any more.
 SETTLING = 30.0
 #: Seconds until a worker that has just registered can be told anything.
 _ARRIVAL = 0.2
@@ -196,10 +197,12 @@ class Shrink:
     async def _settle(self) -> None:
         """Wait until those that were to leave are gone; who is left because another went is put back into service."""
         others = set(facts.in_service(self._scheduler, self.order.group))
-        deadline = monotonic() + SETTLING
+        fewest, deadline = len(self.leaving), monotonic() + SETTLING
         while monotonic() < deadline:
             present = facts.members(self._scheduler, self.order.group)
             staying = {name for name in self.leaving if name in present and name not in self.departed}
+            if len(staying) < fewest:
+                fewest, deadline = len(staying), monotonic() + SETTLING
             wrong = {name for name in others if name not in present or name in self.departed}
             if not staying or len(wrong) >= len(staying):
                 break
