@@ -57,7 +57,8 @@ a process tells Kubernetes, by one request for each pod, which workers are out o
 {rest}
 
 - **Python** is the most memory that the acting process needed, imports included (at most {memory} MiB), **scheduler**
-  what the scheduler's process needed on top until the patch.
+  by how much the scheduler's process grew until the patch. Zero does not say that it needs nothing: what it needs in
+  between it takes from memory that Python had before and has freed.
 - **readiness** and **deletion** are others' time: so long it takes kubelets, here one process, to report the surplus,
   and Kubernetes' controllers, with their default of 20 requests a second, to count and to delete it.
 

@@ -46,7 +46,7 @@ class Scaled:
     calls : dict
         Our requests to the API, by verb.
     memory, scheduler_memory : int
-        Bytes: the most that our process needed, and what the scheduler's needed on top.
+        Bytes: the most that our process needed, and by how much the scheduler's grew (what it had freed is used first).
     cpu : float
         Seconds of processor time of our process.
     wrong : int
