@@ -26,9 +26,10 @@ logger = logging.getLogger("distributed.scheduler.scaling")
 
 #: Who acts, in the journal.
 WHO = "agent"
-#: Seconds that Kubernetes gets to see that a worker is out of service: two of its probes, one a second, and some. Where
-#: it is slower it may end another pod, which is emptied on its way out like any other.
-VOTE = 2.0
+#: Seconds that Kubernetes gets to see that workers are out of service: two of its probes, one a second; and for each
+#: worker, as what kubelets report is counted in one place. Where it is slower it may end another pod, which is emptied
+#: on its way out like any other.
+VOTE, VOTE_EACH = 2.0, 0.01
 #: Seconds that running tasks have to end.
 _TIMEOUT = 120.0
 #: Seconds until what failed, or came to nothing, is tried again; doubles up to the longest.
@@ -260,5 +261,5 @@ class Adapter:
             logger.info("scaling: group %s can't be made smaller now: %s", self.name, state)
             return None
         if state["leaving"]:
-            await asyncio.sleep(VOTE)
+            await asyncio.sleep(VOTE + VOTE_EACH * len(state["leaving"]))
         return await self._desk.look(number)
