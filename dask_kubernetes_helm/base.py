@@ -134,11 +134,7 @@ class ReleaseCluster(Cluster):
                 await asyncio.sleep(_RESUBSCRIBE)
                 with contextlib.suppress(OSError):
                     self._watch_worker_status_comm = comm = await self._subscribe()
-                    await self._returned()
                     break
-
-    async def _returned(self) -> None:
-        """The scheduler has started anew."""
 
     async def _subscribe(self) -> Any:
         comm = await self.scheduler_comm.live_comm()

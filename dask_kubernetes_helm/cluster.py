@@ -14,7 +14,7 @@ from distributed.utils import Log, Logs
 
 from dask_kubernetes_helm import arguments, config, contract
 from dask_kubernetes_helm.elastic import ElasticCluster
-from dask_kubernetes_helm.errors import InvalidArgumentError
+from dask_kubernetes_helm.errors import InvalidArgumentError, ScalingError
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -257,6 +257,12 @@ class HelmCluster(ElasticCluster):
 
     async def _delete_worker_group(self, name: str, *, force: bool, timeout: float) -> None:
         await self._scale(0, name, force=force, timeout=timeout)
+        release = self._open_release()
+        if left := 0 if force else release.replicas[name]:
+            raise ScalingError(
+                f"Worker group {name!r} still has {left} pods, so it was not deleted",
+                cure="cluster.scaling_history() tells who stayed, and why; try again, or give force=True.",
+            ).concerning(release.name, release.namespace)
         await self._change([], without=name)
 
     async def _get_logs(

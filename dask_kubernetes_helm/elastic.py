@@ -43,10 +43,6 @@ class ElasticCluster(ReleaseCluster):
         self._scaling = scaling.Scaling(release, desk, self._steering)
         self._steering.start()
 
-    async def _returned(self) -> None:
-        if self._steering:
-            await self._steering.returned()
-
     async def _end(self) -> None:
         if self._scaling and self._steering:
             await self._scaling.close()

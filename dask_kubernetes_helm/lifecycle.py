@@ -79,7 +79,7 @@ class ManagedRelease(Release):
 
     async def _install(self, helm: Helm, chart: Path, values: dict[str, Any], *, bound: bool) -> None:
         """Install, and have everything belong to an owner of ours, Helm's record included."""
-        self.owner = owner = await ownership.create(self.kube, self.name)
+        self.owner = owner = await ownership.create(self.kube, self.name, bound=bound)
         mine: dict[str, Any] = {"owner": {"name": owner.name, "uid": owner.uid}}
         alone = config.get("no-client-timeout") if bound and _has_agent(values) else None
         if alone is not None and "noClientTimeout" not in values.get("lifecycle", {}):

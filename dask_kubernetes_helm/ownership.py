@@ -49,8 +49,8 @@ def of(item: dict[str, Any]) -> Owner | None:
     return None
 
 
-async def create(kube: Kube, release: str) -> Owner:
-    """Make an owner for a release that is to be installed."""
+async def create(kube: Kube, release: str, *, bound: bool) -> Owner:
+    """Make an owner for a release that is to be installed; `bound`: it goes with this process, and so with its pod."""
     metadata: dict[str, Any] = {
         "generateName": f"{release}-owner-",
         "labels": {
@@ -59,7 +59,7 @@ async def create(kube: Kube, release: str) -> Owner:
             contract.COMPONENT_LABEL: contract.OWNER,
         },
     }
-    if pod := await _own_pod(kube):
+    if bound and (pod := await _own_pod(kube)):
         metadata["ownerReferences"] = [pod]
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
     made = await kube.create("configmaps", body)
@@ -78,16 +78,14 @@ async def _own_pod(kube: Kube) -> dict[str, Any] | None:
     return None
 
 
-async def tie(kube: Kube, owner: Owner, deployment: dict[str, Any]) -> None:
-    """Have an owner go when somebody else's `helm uninstall` has removed its release.
+async def tie(kube: Kube, owner: Owner, objects: list[dict[str, Any]]) -> None:
+    """Have an owner go when somebody else's `helm uninstall` has removed all of these.
 
     One that belongs to a pod goes with that pod: Kubernetes removes what has several owners when all of them are gone.
     """
     item = await kube.get("configmaps", owner.name)
     if not item["metadata"].get("ownerReferences"):
-        name, uid = deployment["metadata"]["name"], deployment["metadata"]["uid"]
-        reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name, "uid": uid}
-        await kube.patch("configmaps", owner.name, {"metadata": {"ownerReferences": [reference]}})
+        await kube.patch("configmaps", owner.name, {"metadata": {"ownerReferences": objects}})
 
 
 async def adopt_records(kube: Kube, release: str, owner: Owner) -> None:

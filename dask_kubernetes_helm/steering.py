@@ -15,7 +15,7 @@ from typing import Any
 
 from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.desk import Desk
-from dask_kubernetes_helm.errors import AgentMissingError
+from dask_kubernetes_helm.errors import AgentMissingError, HelmClusterError
 from dask_kubernetes_helm.release import Release
 
 #: Seconds between signs of life; the agent takes us for gone after three.
@@ -35,7 +35,9 @@ class Steering:
 
     def __init__(self, release: Release, desk: Desk) -> None:
         self._release, self._desk = release, desk
-        self._bounds: dict[str, dict[str, Any]] = {}
+        #: What was last said of a group: bounds, or None to leave it alone.
+        self._said: dict[str, dict[str, Any] | None] = {}
+        self._agent = ""
         self._attending: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -62,21 +64,21 @@ class Steering:
                 "The release has no agent, which is what adapts",
                 cure="Upgrade it to the packaged chart with agent.enabled=true; or use scale(n).",
             ).concerning(self._release.name, self._release.namespace)
-        self._bounds[group] = bounds
+        self._said[group] = bounds
 
     async def rest(self, group: str) -> None:
         """Have the agent leave a group's number alone; a scheduler that is away has nothing to leave."""
-        self._bounds.pop(group, None)
+        self._said[group] = None
         with contextlib.suppress(OSError):
             known = (await self._desk.rest(group)).get("replicas")
             if known is not None:
                 self._release.replicas[group] = known
 
     async def returned(self) -> None:
-        """The scheduler has started anew: tell it what the old one knew."""
-        for group, bounds in list(self._bounds.items()):
-            with contextlib.suppress(OSError, AgentMissingError):
-                await self.adapt(group, bounds)
+        """The scheduler has started anew: tell its agent what the old one knew."""
+        for group, bounds in list(self._said.items()):
+            with contextlib.suppress(OSError, HelmClusterError):
+                await (self.rest(group) if bounds is None else self.adapt(group, bounds))
 
     async def tell_settings(self) -> None:
         """Tell the agent of the settings that an upgrade has brought."""
@@ -88,13 +90,27 @@ class Steering:
     async def _attend(self) -> None:
         while True:
             with contextlib.suppress(OSError):
-                states = await self._desk.attend(who())
-                if states is None:  # a release without an agent
+                said = dict(self._said)
+                reply = await self._desk.attend(who())
+                if reply is None:  # a release without an agent
                     return
-                for group, state in states.items():
-                    if group in self._release.groups and state["replicas"] is not None and state["adapts"]:
-                        self._release.replicas[group] = state["replicas"]
+                if self._agent not in ("", reply["agent"]):
+                    await self.returned()
+                else:
+                    self._note(reply["groups"], said)
+                self._agent = reply["agent"]
             await asyncio.sleep(ATTENDANCE)
+
+    def _note(self, groups: dict[str, dict[str, Any]], asked: dict[str, dict[str, Any] | None]) -> None:
+        """Take over what the agent has done, and forget what somebody else has said otherwise since."""
+        for group, state in groups.items():
+            if group in self._release.groups and state["replicas"] is not None and state["adapts"]:
+                self._release.replicas[group] = state["replicas"]
+            if group in asked and self._said.get(group) is asked[group]:
+                said = asked[group]
+                mine = {"minimum": said["minimum"], "maximum": said["maximum"]} if said else {}
+                if state != {"replicas": state["replicas"], "adapts": said is not None, **mine}:
+                    del self._said[group]
 
 
 def who() -> str:

@@ -25,9 +25,16 @@ _OBJECT = {"type": "object"}
 _OBJECTS = {"type": "array", "items": {"type": "object"}}
 _STRINGS = {"type": "object", "additionalProperties": {"type": "string"}}
 _PORT = {"type": "integer", "minimum": 1, "maximum": 65535}
-#: What Dask reads as a span of time: 30, "30s", "5 minutes", "1h".
-_SPAN = {"oneOf": [{"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? *[a-z]*$"}, {"type": "number", "minimum": 0}]}
-_DURATION = {"oneOf": [{"type": "null"}, *_SPAN["oneOf"]]}
+#: What Dask reads as a span of time: 30, "30s", "5 minutes", "1h"; the second kind is never 0.
+_UNIT = " *(ms|s|m|h|d|w|milliseconds?|seconds?|minutes?|hours?|days?|weeks?)?$"
+_SPAN = {"oneOf": [{"type": "string", "pattern": rf"^[0-9]+(\.[0-9]+)?{_UNIT}"}, {"type": "number", "minimum": 0}]}
+_TIME = {
+    "oneOf": [
+        {"type": "string", "pattern": rf"^[0-9.]*[1-9][0-9.]*{_UNIT}"},
+        {"type": "number", "exclusiveMinimum": 0},
+    ]
+}
+_DURATION = {"oneOf": [{"type": "null"}, *_TIME["oneOf"]]}
 #: A part of a Deployment's name.
 _GROUP_NAME = "^[a-z]([-a-z0-9]{0,18}[a-z0-9])?$"
 _OPTIONAL_OBJECT = {"type": ["object", "null"]}
@@ -52,8 +59,8 @@ TYPES: dict[str, dict[str, Any]] = {
     "idleAction": {"enum": ["scaleToZero", "uninstall"]},
     "noClientTimeout": _DURATION,
     "ttl": _DURATION,
-    "interval": _SPAN,
-    "targetDuration": _SPAN,
+    "interval": _TIME,
+    "targetDuration": _TIME,
     "scaleUpStabilization": _SPAN,
     "scaleDownStabilization": _SPAN,
     "groups": {"type": "object"},

@@ -214,6 +214,10 @@ def test_long_names() -> None:
         ({"worker": {"groups": {"g": {"groups": {}}}}}, ["groups"]),
         ({"worker": {"daskResources": {"GPU": 0}}}, ["GPU"]),
         ({"lifecycle": {"idleTimeout": "soon!"}}, ["idleTimeout"]),
+        ({"lifecycle": {"idleTimeout": "5 parsecs"}}, ["idleTimeout"]),
+        ({"lifecycle": {"idleTimeout": 0}}, ["idleTimeout"]),
+        ({"lifecycle": {"ttl": "0.0 s"}}, ["ttl"]),
+        ({"worker": {"adaptive": {"targetDuration": "0s"}}}, ["targetDuration"]),
     ],
 )
 def test_refusals(values: Object, words: list[str]) -> None:

@@ -61,6 +61,13 @@ def test_bounds_in_memory() -> None:
     assert (bounds.within(9, 1, 4e9), bounds.within(9, 1, 0)) == (2, 9)
 
 
+def test_one_comes_first_where_no_size_is_known() -> None:
+    """Bounds in cores or bytes hold from zero: a first pod tells how large pods are."""
+    bounds = Bounds(units={"maximum_memory": 10e9, "minimum_cores": 4})
+    assert bounds.within(1000, 0, 0, unknown=True) == 1
+    assert Bounds(units={"minimum_memory": 10e9}).within(0, 1, 0, unknown=True) == 1
+
+
 @given(st.lists(st.tuples(st.floats(0.1, 2), counts), min_size=1, max_size=60), st.floats(0, 5), st.floats(0, 20))
 def test_no_flapping(steps: list[tuple[float, int]], up: float, down: float) -> None:
     """A number falls only below what nobody has wanted more than for `down` seconds, and rises likewise after `up`."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from distributed import Client, Scheduler
+from distributed import Client, Scheduler, Worker
 from distributed.core import rpc
 
 from dask_kubernetes_helm_pod import adapting, agent, demand
@@ -205,7 +205,7 @@ async def test_new_settings(run: Run) -> None:
     told = run.write({"default": {**GROUPS["default"], "adaptive": {**ADAPTIVE, "minimum": 1}}, "gpu": GPU})
     await run.ask("scaling_settings", text=told)
     await until(lambda: run.api.numbers["w"] == 1)
-    assert set(await run.ask("scaling_attend", who="ada")) == {"default", "gpu"}
+    assert set((await run.ask("scaling_attend", who="ada"))["groups"]) == {"default", "gpu"}
     await run.ask("scaling_adapt", group="gpu", deployment="g", who="ada", bounds={"minimum": 3, "maximum": 3})
     await run.ask("scaling_settings", text=told)
     await until(lambda: run.api.numbers["g"] == 3)
@@ -288,3 +288,66 @@ async def test_no_settings_no_agent(run: Run) -> None:
     """Where the chart was told to have none, there is none, and Python gets no answer."""
     assert agent.start(run.scheduler, run.desk, run.folder / "nowhere") is None
     assert await run.ask("scaling_attend", who="ada") is None
+
+
+async def test_work_does_not_wait_for_a_shrink_that_comes_to_nothing(
+    run: Run, start: Any, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nobody can leave that is tried ever more rarely, but more work grows the group at once."""
+    monkeypatch.setattr(adapting, "_PAUSE", 60)
+    monkeypatch.setattr(adapting, "_LONGEST_FOR_MORE", 0.1)
+    run.api.numbers["w"] = 1
+    run.start()
+    async with Worker(run.scheduler.address, name="w-stranger", dashboard_address="127.0.0.1:0"):
+        await start()
+        await until(lambda: run.agent is not None and run.agent._adapters["default"]._pause > 60)
+        RELEASE.clear()
+        futures = client.map(lambda _: _wait(), range(100), pure=False)
+        await until(lambda: run.api.numbers["w"] == 5)
+        RELEASE.set()
+        await client.gather(futures)
+
+
+async def test_many_tasks_that_nobody_can_run_hide_no_others(run: Run, client: Client) -> None:
+    """A group grows for its tasks though thousands of others wait for what does not exist."""
+    run.start({**GROUPS, "gpu": GPU})
+    hopeless = client.map(lambda i: i, range(1500), resources={"NOTHING": 1}, pure=False)
+    await until(lambda: len(run.scheduler.unrunnable) == 1500)
+    wanted = client.map(lambda i: i, range(50), resources={"GPU": 1}, pure=False)
+    await until(lambda: run.api.numbers["g"] > 0)
+    await client.cancel([*hopeless, *wanted])
+
+
+async def test_late_files_and_lost_words(run: Run) -> None:
+    """An older file doesn't take back what Python was told of an upgrade, nor what it has said since."""
+    run.start()
+    old = (run.folder / "settings.json").read_text()
+    told = run.write({**GROUPS, "gpu": {**GPU, "adaptive": {"enabled": False}}})
+    (run.folder / "settings.json").write_text(old.replace("demo", "older"))
+    await run.ask("scaling_settings", text=told)
+    await run.ask("scaling_adapt", group="gpu", deployment="g", who="ada", bounds={"minimum": 2, "maximum": 3})
+    assert run.agent is not None
+    for text in (old.replace("demo", "older"), told):
+        (run.folder / "settings.json").write_text(text)
+        run.agent._read = 0
+        await until(lambda: run.agent is not None and run.agent._read > 0)
+        assert run.agent._adapters["gpu"].bounds is not None
+    assert run.agent._told == ""
+    await until(lambda: run.api.numbers["g"] == 2)
+
+
+async def test_pods_that_others_start_stay_while_asleep(run: Run, start: Any) -> None:
+    """Somebody's kubectl scale wakes it for as long as idleness may last."""
+    run.api.numbers["w"] = 2
+    run.start({"default": {"deployment": "w", "replicas": 2, "adaptive": {"enabled": False}}}, idleTimeout=1)
+    workers = [await start() for _ in range(2)]
+    await until(lambda: run.api.numbers["w"] == 0)
+    for worker in workers:
+        await worker.close()
+    run.api.numbers["w"] = 1
+    await start()
+    began = time.monotonic()
+    assert run.agent is not None
+    await until(lambda: not run.agent._adapters["default"]._sleeping)  # type: ignore[union-attr]
+    assert run.api.numbers["w"] == 1
+    assert time.monotonic() - began < 1

@@ -30,10 +30,12 @@ WHO = "agent"
 #: worker, as what kubelets report is counted in one place. Where it is slower it may end another pod, which is emptied
 #: on its way out like any other.
 VOTE, VOTE_EACH = 2.0, 0.01
+#: Seconds between looks meanwhile; a shrink that nobody looks after undoes itself.
+_LOOK = 0.5
 #: Seconds that running tasks have to end.
 _TIMEOUT = 120.0
 #: Seconds until what failed, or came to nothing, is tried again; doubles up to the longest.
-_PAUSE, _LONGEST = 2.0, 300.0
+_PAUSE, _LONGEST, _LONGEST_FOR_MORE = 2.0, 300.0, 10.0
 #: Seconds for which the workers may be more, or fewer, than the number that is known before it is looked up again.
 _MORE, _FEWER = 5.0, 30.0
 #: Seconds that workers have to come back after the scheduler has started anew; until then no number is made smaller.
@@ -63,10 +65,10 @@ class Adapter:
         #: The number of pods, as far as it is known.
         self.replicas: int | None = None
         #: Asleep: the number to wake up to; None while awake.
-        self.slept: int | None = (group.replicas or 0) if maybe_asleep else None
+        self.slept: int | None = (1 if group.replicas is None else group.replicas) if maybe_asleep else None
         self._sleeping = self._remembers = False
         self._stabilizer = Stabilizer()
-        self._due = self._not_before = 0.0
+        self._due = self._not_before = self._not_more_before = 0.0
         self._pause = _PAUSE
         self._odd_since: float | None = None
         self._odd_pause = _FEWER
@@ -89,7 +91,7 @@ class Adapter:
         self.bounds = bounds
         self._awake()
         self._stabilizer = Stabilizer()
-        self._due = self._not_before = 0.0
+        self._due = self._not_before = self._not_more_before = 0.0
 
     async def rest(self) -> None:
         """Leave the number to others from now on; what is under way is undone."""
@@ -107,9 +109,9 @@ class Adapter:
     def _awake(self) -> None:
         self.slept, self._sleeping, self._remembers = None, False, False
 
-    def sleep(self) -> None:
-        """Let all pods go, but for one where results are held; until there is work."""
-        self._sleeping = True
+    def sleep(self, *, now: bool) -> None:
+        """Let all pods go, but for one where results are held, until there is work; or let none go any more."""
+        self._sleeping = now
 
     # Thinking -------------------------------------------------------------------------------------------
 
@@ -128,30 +130,31 @@ class Adapter:
                 self._act.cancel()
             return
         current = demand.pods if self.replicas is None else self.replicas
-        if wanted is None or wanted == current or now < self._not_before:
+        if wanted is None or wanted == current:
             return
-        if wanted < current and demand.pods < current and now - self._began < _RETURN:
+        returning = demand.pods < current and now - self._began < _RETURN
+        if now < (self._not_before if wanted < current else self._not_more_before) or (wanted < current and returning):
             return
         act = self._grow if wanted > current else self._shrink
         self._act = asyncio.ensure_future(self._guarded(act(wanted, demand.sentence)))
 
     def _wanted(self, demand: Demand, now: float) -> int | None:
         """The number to have; None for whatever it is."""
-        if demand.pods and not self._sleeping:
+        # What was remembered is the goal of waking up; what is only presumed is over with the first pod.
+        if not self._sleeping and demand.pods >= ((self.slept or 1) if self._remembers else 1):
             self._awake()
         if self._sleeping or self.slept is not None:
             if demand.is_idle:
                 return int(demand.held) if self._sleeping else None
             self._sleeping = False
             if self.bounds is None:
-                # What is remembered stays so until there are pods: waking up may fail at first.
                 return max(self.slept or 0, demand.pods)
             self._awake()
         if self.bounds is None:
             return None
         current = demand.pods if self.replicas is None else self.replicas
         pods = target(demand, self.bounds.target_duration)
-        wanted = self.bounds.within(pods, demand.threads, demand.memory)
+        wanted = self.bounds.within(pods, demand.threads, demand.memory, unknown=not demand.pods)
         return self._stabilizer.settle(now, wanted, current, self.bounds.up, self.bounds.down)
 
     def _notice(self, demand: Demand, now: float) -> None:
@@ -180,16 +183,19 @@ class Adapter:
             fruitful = False
         finally:
             self._shrinking_to = None
+        now = monotonic()
         if fruitful:
-            self._pause, self._not_before = _PAUSE, 0.0
+            self._pause, self._not_before, self._not_more_before = _PAUSE, 0.0, 0.0
         else:
-            self._not_before = monotonic() + self._pause
+            # That nobody could leave is no reason to let work wait.
+            self._not_before, self._not_more_before = now + self._pause, now + min(self._pause, _LONGEST_FOR_MORE)
             self._pause = min(_LONGEST, self._pause * 2)
 
     async def _look_up(self) -> bool:
         known, self.replicas = self.replicas, await self._api.replicas(self.group.deployment)
         if known is not None and known != self.replicas:
             self._write(f"somebody else has set {self.replicas}", known, self.replicas, 1, outcome="noticed")
+            self._awake()
         return True
 
     async def _seen(self) -> int:
@@ -217,12 +223,13 @@ class Adapter:
 
     async def _shrink(self, wanted: int, why: str) -> bool:
         calls = self._api.calls
+        self._shrinking_to = wanted
         seen = await self._seen()
         if self._sleeping and not self._remembers:
             self.slept, self._remembers = seen, True
         if seen <= wanted:
             return True
-        self._shrinking_to, number = wanted, uuid.uuid4().hex
+        number = uuid.uuid4().hex
         outcome = "more work has come"
         try:
             state = await self._emptied(number, wanted, seen, why)
@@ -260,6 +267,8 @@ class Adapter:
         if state.get("phase") != shrinking.EMPTY:
             logger.info("scaling: group %s can't be made smaller now: %s", self.name, state)
             return None
-        if state["leaving"]:
-            await asyncio.sleep(VOTE + VOTE_EACH * len(state["leaving"]))
-        return await self._desk.look(number)
+        end = monotonic() + (VOTE + VOTE_EACH * len(state["leaving"]) if state["leaving"] else 0)
+        while state.get("phase") == shrinking.EMPTY and monotonic() < end:
+            await asyncio.sleep(min(_LOOK, VOTE))
+            state = await self._desk.look(number)
+        return state if state.get("phase") == shrinking.EMPTY else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import uuid
 from pathlib import Path
 from time import monotonic, time
 from typing import Any
@@ -27,6 +28,8 @@ logger = logging.getLogger("distributed.scheduler.scaling")
 TICK = 0.25
 #: Seconds between looks at the settings file, which Kubernetes renews a while after an upgrade.
 _REREAD = 5.0
+#: Seconds that the file may take to follow what was told.
+_FOLLOWING = 150.0
 #: Seconds after which a Python process that has not been heard of is gone.
 ATTENDANCE = 15.0
 #: Seconds until a request that failed is sent again.
@@ -53,8 +56,12 @@ class Agent(SchedulerPlugin):  # type: ignore[misc]
     def __init__(self, scheduler: Any, desk: Desk, api: Api, file: Path) -> None:
         self._scheduler, self._desk, self._api, self._file = scheduler, desk, api, file
         self._text = file.read_text()
+        self._told, self._told_until = "", 0.0
         self._settings = Settings.read(self._text)
+        #: By it Python notices that another agent has taken this one's place.
+        self._id = uuid.uuid4().hex
         self._adapters: dict[str, Adapter] = {}
+        self._ending: set[asyncio.Future[None]] = set()
         self._transitions = -1
         self._created: float | None = None
         self._idle_since = self._seen = self._read = monotonic()
@@ -116,11 +123,12 @@ class Agent(SchedulerPlugin):  # type: ignore[misc]
     def attend(self, who: str) -> Reply:
         """A Python process is there; the groups' states."""
         self._heard = monotonic()
-        return {name: adapter.state for name, adapter in self._adapters.items()}
+        return {"agent": self._id, "groups": {name: adapter.state for name, adapter in self._adapters.items()}}
 
     def take_settings(self, text: str) -> None:
-        """New settings, told by who upgraded, as the file takes a while to follow."""
+        """New settings, told by who upgraded: the file follows after a while, and what it has until then is old."""
         self._take(Settings.read(text))
+        self._told, self._told_until = text, monotonic() + _FOLLOWING
 
     def _adapter(self, name: str, group: Group) -> Adapter:
         if name not in self._adapters:
@@ -138,10 +146,13 @@ class Agent(SchedulerPlugin):  # type: ignore[misc]
             before = old.groups.get(name)
             adapter.group = group
             # What Python has said since stays, unless the chart says something new.
-            if before is None or before.bounds != group.bounds:
+            if group.bounds != (before.bounds if before else None):
                 adapter.bounds = group.bounds
         for name in set(old.groups) - set(settings.groups):
-            self._adapters.pop(name, None)
+            if gone := self._adapters.pop(name, None):
+                ending = asyncio.ensure_future(gone.stop())
+                self._ending.add(ending)
+                ending.add_done_callback(self._ending.discard)
 
     # The loop -------------------------------------------------------------------------------------------
 
@@ -161,7 +172,10 @@ class Agent(SchedulerPlugin):  # type: ignore[misc]
             return
         self._read = monotonic()
         text = self._file.read_text()
-        if text != self._text:
+        if text == self._told:
+            self._text, self._told = text, ""
+        is_late = bool(self._told) and monotonic() < self._told_until
+        if text != self._text and not is_late:
             logger.info("scaling: the agent has new settings")
             self._text = text
             self._take(Settings.read(text))
@@ -188,9 +202,9 @@ class Agent(SchedulerPlugin):  # type: ignore[misc]
                 logger.warning("scaling: removing release %s: %s", self._settings.release, why)
                 await self._api.delete(lifecycle.owner, lifecycle.owner_uid)
                 self._retry = now + 60  # Kubernetes ends this process in between
-            elif tidying.is_time_to_sleep(lifecycle, seen):
+            else:
                 for adapter in self._adapters.values():
-                    adapter.sleep()
+                    adapter.sleep(now=tidying.is_time_to_sleep(lifecycle, seen))
         except ApiError as error:
             self._retry = now + _RETRY
             logger.warning("scaling: %s; again in %.0f s", error.strerror, _RETRY)

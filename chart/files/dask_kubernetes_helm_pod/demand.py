@@ -80,7 +80,8 @@ def _pods(scheduler: Any, groups: Iterable[str]) -> dict[str, dict[str, list[Any
 def _waiting(scheduler: Any, tallies: dict[str, _Tally]) -> None:
     """Tasks that no worker has."""
     for tasks in (scheduler.queued, scheduler.unrunnable):
-        looked = list(itertools.islice(iter(tasks), SAMPLE))
+        # One in so many: the first might all be of one kind.
+        looked = list(itertools.islice(iter(tasks), 0, None, max(1, len(tasks) // SAMPLE)))
         times = len(tasks) / len(looked) if looked else 0
         for task in looked:
             tally = _home(task, tallies)
@@ -138,7 +139,7 @@ def _demand(name: str, tally: _Tally, tallies: dict[str, _Tally], *, held: bool)
         held=held and not elsewhere and count > 0,
         nbytes=sum(worker.nbytes for worker in workers),
         memory_limit=limit,
-        threads=tally.threads,
+        threads=tally.threads if count else tally.group.threads,
         memory=limit / count if count else tally.group.memory,
     )
 

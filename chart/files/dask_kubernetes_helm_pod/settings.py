@@ -57,13 +57,13 @@ class Bounds:
         return cls(
             minimum=int(told.get("minimum", 0)),
             maximum=math.inf if maximum is None else int(maximum),
-            interval=seconds(told.get("interval", 1)),
-            target_duration=seconds(told.get("targetDuration", 5)),
+            interval=max(0.1, seconds(told.get("interval", 1))),
+            target_duration=max(0.1, seconds(told.get("targetDuration", 5))),
             up=seconds(told.get("scaleUpStabilization", 0)),
             down=seconds(told.get("scaleDownStabilization", 3)),
         )
 
-    def within(self, pods: float, threads: float, memory: float) -> int:
+    def within(self, pods: float, threads: float, memory: float, *, unknown: bool = False) -> int:
         """The number of pods that is within the bounds and next to `pods`.
 
         Parameters
@@ -71,7 +71,9 @@ class Bounds:
         pods : float
             What is wanted.
         threads, memory : float
-            Of one pod: threads and bytes; memory 0 for no limit.
+            Of one pod: threads and bytes; 0 for no limit, or for not known.
+        unknown : bool
+            No pod is there that would tell its size; one has to come first, where a bound is in its units.
 
         Examples
         --------
@@ -83,6 +85,10 @@ class Bounds:
             if size:
                 least = max(least, math.ceil(self.units.get(f"minimum_{unit}", 0) / size))
                 most = min(most, self.units.get(f"maximum_{unit}", math.inf) // size)
+            elif unknown and self.units.get(f"maximum_{unit}", math.inf) < math.inf:
+                most = min(most, 1)
+            elif unknown and self.units.get(f"minimum_{unit}"):
+                least = max(least, 1)
         return int(max(least, min(most, pods)))
 
 
@@ -172,7 +178,9 @@ class Settings:
             It is not what the chart writes.
         """
         told = json.loads(text)
-        groups = {name: Group.of(group) for name, group in told["groups"].items()}
+        # Helm sorts names; the default group is the first for tasks that ask for nothing.
+        names = sorted(told["groups"], key=lambda name: (name != "default", name))
+        groups = {name: Group.of(told["groups"][name]) for name in names}
         return cls(told.get("release", ""), groups, Lifecycle.of(told.get("lifecycle") or {}))
 
 

@@ -138,7 +138,8 @@ class Shrink:
         await asyncio.sleep(_ARRIVAL)
         surplus = len(facts.in_service(self._scheduler, self.order.group)) - self.order.target - len(self.kept)
         if self.is_open and surplus > 0:
-            self.leaving[facts.pod(worker)] = (worker.address,)
+            name = facts.pod(worker)
+            self.leaving[name] = (*self.leaving.get(name, ()), worker.address)
             await retiring.empty(self._scheduler, [worker.address], self.order.timeout, self._go_on)
 
     # Being asked after ----------------------------------------------------------------------------------

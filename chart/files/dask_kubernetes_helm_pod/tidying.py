@@ -35,7 +35,7 @@ def reason_to_remove(lifecycle: Lifecycle, seen: Seen) -> str:
         (seen.age or 0.0, lifecycle.ttl, "its time is over after"),
     ]
     for time, limit, words in limits:
-        if limit is not None and time >= limit:
+        if limit and time >= limit:
             return f"{words} {limit:g} s"
     return ""
 
@@ -49,4 +49,4 @@ def is_time_to_sleep(lifecycle: Lifecycle, seen: Seen) -> bool:
     True
     """
     limit = lifecycle.idle_timeout
-    return limit is not None and lifecycle.idle_action != UNINSTALL and seen.idle >= limit
+    return bool(limit) and lifecycle.idle_action != UNINSTALL and seen.idle >= (limit or 0)
