@@ -71,10 +71,7 @@ class ManagedRelease(Release):
             progress.show("release", "installing")
             await ownership.sweep(self.kube, self.name)
             await self._install(helm, chart, values, bound=plan.bound)
-        owner = self.owner
         await self.find()
-        if owner:
-            await ownership.tie(self.kube, owner, self.scheduler)
         progress.done("release", f"{self.name} installed in namespace {self.namespace} ({self.chart})")
 
     async def _install(self, helm: Helm, chart: Path, values: dict[str, Any], *, bound: bool) -> None:

@@ -15,6 +15,7 @@ import contextlib
 import os
 import socket
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ from dask_kubernetes_helm.kube import Kube
 
 #: Labels Helm's record of a release with its owner's uid, so that we never remove somebody else's.
 OWNER_LABEL = "dask.org/created-by"
+_IS_OWNER = f"{contract.COMPONENT_LABEL}={contract.OWNER}"
+#: Seconds that a release may take from its owner to Helm's record.
+_INSTALLING = 600.0
 _CONFLICT = 409
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
@@ -78,16 +82,6 @@ async def _own_pod(kube: Kube) -> dict[str, Any] | None:
     return None
 
 
-async def tie(kube: Kube, owner: Owner, objects: list[dict[str, Any]]) -> None:
-    """Have an owner go when somebody else's `helm uninstall` has removed all of these.
-
-    One that belongs to a pod goes with that pod: Kubernetes removes what has several owners when all of them are gone.
-    """
-    item = await kube.get("configmaps", owner.name)
-    if not item["metadata"].get("ownerReferences"):
-        await kube.patch("configmaps", owner.name, {"metadata": {"ownerReferences": objects}})
-
-
 async def adopt_records(kube: Kube, release: str, owner: Owner) -> None:
     """Have Helm's records of a release go with its owner; Helm itself can't be told."""
     patch = {"metadata": {"ownerReferences": [owner.reference], "labels": {OWNER_LABEL: owner.uid}}}
@@ -96,15 +90,27 @@ async def adopt_records(kube: Kube, release: str, owner: Owner) -> None:
 
 
 async def sweep(kube: Kube, release: str) -> None:
-    """Delete Helm's records of an earlier release of this name whose owner is gone.
+    """Delete what lost its other half: Helm's records of this name whose owner is gone, owners whose records are.
 
-    A process that is killed between Helm's last act and `adopt_records` leaves one, and the name would stay taken.
+    A process that is killed between Helm's last act and `adopt_records` leaves a record, and the name would stay taken;
+    `helm uninstall` by hand leaves an owner that owns nothing.
     """
-    for record in await kube.metadata("secrets", f"owner=helm,name={release},{OWNER_LABEL}"):
-        uid = record["metadata"]["labels"][OWNER_LABEL]
-        selector = contract.selector(release, contract.OWNER)
-        if uid not in {owner["metadata"]["uid"] for owner in await kube.metadata("configmaps", selector)}:
+    owners = await kube.metadata("configmaps", f"{contract.PART_OF_LABEL}={contract.PART_OF},{_IS_OWNER}")
+    records = await kube.metadata("secrets", f"owner=helm,{OWNER_LABEL}")
+    uids = {owner["metadata"]["uid"] for owner in owners}
+    for record in records:
+        if record["metadata"]["labels"]["name"] == release and record["metadata"]["labels"][OWNER_LABEL] not in uids:
             await kube.delete("secrets", record["metadata"]["name"], record["metadata"]["uid"])
+    recorded = {record["metadata"]["labels"][OWNER_LABEL] for record in records}
+    for owner in owners:
+        if owner["metadata"]["uid"] not in recorded and _age(owner) > _INSTALLING:
+            await remove(kube, Owner(owner["metadata"]["name"], owner["metadata"]["uid"]))
+
+
+def _age(item: dict[str, Any]) -> float:
+    """Seconds since an object was made."""
+    made = datetime.fromisoformat(item["metadata"]["creationTimestamp"].replace("Z", "+00:00"))
+    return (datetime.now(timezone.utc) - made).total_seconds()
 
 
 async def remove(kube: Kube, owner: Owner) -> None:

@@ -43,8 +43,6 @@ class Release:
         self.name, self.kube = name, kube
         self.chart = ""
         self.service = ""
-        #: References to the scheduler's Deployment and Service, as Kubernetes writes those to owners.
-        self.scheduler: list[dict[str, Any]] = []
         self.groups: dict[str, str] = {}
         self.replicas: dict[str, int] = {}
         self.owner: ownership.Owner | None = None
@@ -88,15 +86,12 @@ class Release:
                 group = labels[contract.GROUP_LABEL]
                 self.groups[group] = item["metadata"]["name"]
                 self.replicas[group] = item["spec"].get("replicas", 1)
-            else:
-                self.scheduler = [_reference("apps/v1", "Deployment", item)]
             self.chart = labels.get(contract.CHART_LABEL, self.chart)
         if not services:
             raise WorkloadNotFoundError(
                 "The release has no scheduler Service", cure="Reinstall it: its objects are incomplete."
             ).concerning(self.name, self.namespace)
         self.service = services[0]["metadata"]["name"]
-        self.scheduler.append(_reference("v1", "Service", services[0]))
 
     # Being reached --------------------------------------------------------------------------------------
 
@@ -185,7 +180,3 @@ class Release:
             return await self.kube.log(pod["metadata"]["name"], container)
         finding = diagnosis.examine(pod)
         return f"No log yet: {finding.sentence if finding else diagnosis.phase(pod)}"
-
-
-def _reference(version: str, kind: str, item: dict[str, Any]) -> dict[str, Any]:
-    return {"apiVersion": version, "kind": kind, "name": item["metadata"]["name"], "uid": item["metadata"]["uid"]}

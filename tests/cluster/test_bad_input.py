@@ -270,5 +270,6 @@ def test_removed_by_somebody_else(make_cluster, namespace: Namespace) -> None:
     """Closing after the release was removed elsewhere is no error."""
     cluster = make_cluster(name="gone", n_workers=0)
     run("helm", "uninstall", "gone", "--namespace", namespace.name, KUBECONFIG=os.environ["KUBECONFIG"])
-    until(lambda: not namespace.objects())
+    until(lambda: not namespace.objects("pods,deployments,services,secrets"))
     cluster.close()
+    until(lambda: not namespace.objects())
