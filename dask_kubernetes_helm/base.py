@@ -176,11 +176,11 @@ class ReleaseCluster(Cluster):
                 await super()._close()
         self.status = Status.closing
         try:
-            if self._release:
-                if self.shutdown_on_close and (self._started or not self._attach):
-                    await self._release.remove(self._farewell)
-                await self._release.kube.close()
+            if self._release and self.shutdown_on_close and (self._started or not self._attach):
+                await self._release.remove(self._farewell)
         finally:
+            if self._release:
+                await self._release.kube.close()
             if self._connection:
                 await self._connection.close()
             self.status = Status.closed
