@@ -45,6 +45,8 @@ class Release:
         self.service = ""
         self.groups: dict[str, str] = {}
         self.replicas: dict[str, int] = {}
+        #: How many pods of a group were Ready when its Deployment was looked at last.
+        self.ready: dict[str, int] = {}
         self.owner: ownership.Owner | None = None
 
     @property

@@ -72,6 +72,7 @@ async def finished(release: Release, group: str, timeout: float, patience: float
                 )
     replicas: int = deployment["spec"].get("replicas", 1)
     release.replicas[group] = replicas
+    release.ready[group] = deployment.get("status", {}).get("readyReplicas", 0)
     return replicas
 
 

@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds for which an API server that can't be reached is tried again.
 PATIENCE = 40.0
+#: Seconds in which each pod's readiness has been probed.
+_PROBED = 1.5
 #: How often somebody else may change the number in between before we leave it to them.
 _ATTEMPTS = 5
 
@@ -210,11 +212,20 @@ class _Act:
         return state
 
     async def _voted_out(self, number: str, state: dict[str, Any]) -> dict[str, Any]:
-        """Wait until Kubernetes counts those in service, and only those, as Ready."""
+        """Wait until Kubernetes counts those in service, and only those, as Ready.
+
+        Where not all were Ready before, one that is not Ready yet and one that still is could make up the right number
+        for as long as a probe takes.
+        """
+        calm, since = 0.0 if self._release.ready[self._group] == self._release.replicas[self._group] else _PROBED, 0.0
         async with contextlib.aclosing(rollout.ready(self._release, self._group, PATIENCE)) as counts:
             async for ready in counts:
                 state = await self._desk.look(self._check, number)
-                if ready == state["in_service"]:
+                if ready != state["in_service"]:
+                    since = 0.0
+                    continue
+                since = since or time.monotonic()
+                if time.monotonic() - since >= calm:
                     break
             else:
                 logger.warning(
