@@ -63,18 +63,14 @@ def read(scheduler: Any, groups: Mapping[str, Group], adapting: Iterable[str]) -
         Names of those whose number follows the demand.
     """
     adapting = set(adapting)
-    pods = _pods(scheduler, groups)
-    tallies = {name: _Tally(group, name in adapting, pods[name]) for name, group in groups.items()}
+    tallies = {
+        name: _Tally(group, name in adapting, facts.in_service(scheduler, name)) for name, group in groups.items()
+    }
     _waiting(scheduler, tallies)
     for name, tally in tallies.items():
         _assigned(scheduler, name, tally, tallies)
     held = any(worker.has_what for worker in scheduler.workers.values())
     return {name: _demand(name, tally, tallies, held=held) for name, tally in tallies.items()}
-
-
-def _pods(scheduler: Any, groups: Iterable[str]) -> dict[str, dict[str, list[Any]]]:
-    """Pods in service, by group and name."""
-    return {name: facts.in_service(scheduler, name) for name in groups}
 
 
 def _waiting(scheduler: Any, tallies: dict[str, _Tally]) -> None:
