@@ -6,7 +6,11 @@ particular failure (that is said where it is raised). The tree::
     HelmClusterError                     everything that this package raises on purpose
       InvalidArgumentError               a value that can't be meant (also a ValueError)
         InvalidNameError                 a release name that Kubernetes or Helm would refuse
+        PodTemplateError                 a pod template that can't be used, or none anywhere
+        DeployModeError                  neither local nor remote (also a RuntimeError, as in classic dask-kubernetes)
       InvalidTypeError                   an argument of the wrong type (also a TypeError)
+        InvalidSecurityError             security is no distributed.security.Security (also a RuntimeError)
+        InvalidAuthError                 auth is no way to authenticate (also a ValueError)
       ClusterClosedError                 a closed cluster was used
       ValuesError                        the values can't be used (also a ValueError)
         ValuesFileError                  missing, not YAML, not a mapping, undefined variable
@@ -39,8 +43,10 @@ particular failure (that is said where it is raised). The tree::
         UnschedulableError
         PodCreationError                 quota, Pod Security or a webhook refused the pod
         StartTimeoutError                (also a TimeoutError)
+          LoadBalancerTimeoutError       no load balancer was provisioned in time
       SchedulerUnreachableError          pods are up, the port is not
       PortInUseError                     the asked-for local port is taken (also an OSError)
+    TemplateWarning                      (a UserWarning) something of a pod template is carried out otherwise
 """
 
 from __future__ import annotations
@@ -91,8 +97,24 @@ class InvalidNameError(InvalidArgumentError):
     """A release name that Kubernetes or Helm would refuse."""
 
 
+class PodTemplateError(InvalidArgumentError):
+    """A pod template that can't be used, or none anywhere."""
+
+
+class DeployModeError(InvalidArgumentError, RuntimeError):
+    """A deploy mode that is neither local nor remote."""
+
+
 class InvalidTypeError(HelmClusterError, TypeError):
     """An argument of the wrong type."""
+
+
+class InvalidSecurityError(InvalidTypeError, RuntimeError):
+    """Something else than a `distributed.security.Security`."""
+
+
+class InvalidAuthError(InvalidTypeError, ValueError):
+    """Something else than ways to authenticate."""
 
 
 class ClusterClosedError(HelmClusterError):
@@ -233,9 +255,17 @@ class StartTimeoutError(StartError, TimeoutError):
     """What was waited for did not happen in time."""
 
 
+class LoadBalancerTimeoutError(StartTimeoutError):
+    """The cloud has provisioned no load balancer in time."""
+
+
 class SchedulerUnreachableError(HelmClusterError):
     """The scheduler's pod is up, but its port does not answer."""
 
 
 class PortInUseError(HelmClusterError, OSError):
     """The local port that was asked for is taken."""
+
+
+class TemplateWarning(UserWarning):
+    """Something of a pod template, or of a call written for classic dask-kubernetes, is carried out otherwise."""
