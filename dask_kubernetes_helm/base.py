@@ -14,29 +14,41 @@ import atexit
 import contextlib
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import dask.widgets
 from distributed.core import Status, rpc
 from distributed.deploy import Cluster
-from distributed.utils import NoOpAwaitable, format_dashboard_link
+from distributed.utils import Log, Logs, NoOpAwaitable, format_dashboard_link
 
+from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.errors import ClusterClosedError, HelmClusterError
+from dask_kubernetes_helm.hosting import RemoteScheduler
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
 
-    from dask_kubernetes_helm.arguments import Arguments
     from dask_kubernetes_helm.connect import Connection
+    from dask_kubernetes_helm.kube import Kube
     from dask_kubernetes_helm.lifecycle import ManagedRelease, Plan
     from dask_kubernetes_helm.progress import Progress
 
-#: Seconds that one attempt to reach the scheduler may take.
-_PROBE_TIMEOUT = 2
 #: Seconds between attempts to follow the scheduler again after it was lost.
 _RESUBSCRIBE = 1.0
 #: Seconds that closing may take when the interpreter ends.
 _EXIT_TIMEOUT = 60
+
+
+class Arguments(Protocol):
+    """What a front was told."""
+
+    @property
+    def namespace(self) -> str | None:
+        """The namespace that was asked for."""
+
+    def plan(self, name: str) -> Plan:
+        """What to install."""
 
 
 class ReleaseCluster(Cluster):
@@ -54,6 +66,8 @@ class ReleaseCluster(Cluster):
         Closing removes the release, if it has an owner.
     asynchronous, loop, quiet
         As Dask's own clusters have them.
+    host : RemoteScheduler, optional
+        Where the scheduler runs; by default in the release.
     """
 
     def __init__(
@@ -66,10 +80,13 @@ class ReleaseCluster(Cluster):
         asynchronous: bool,
         loop: IOLoop | None,
         quiet: bool,
+        host: RemoteScheduler | None = None,
     ) -> None:
+        self._host = host or RemoteScheduler()
+        #: For Dask's Client, which takes a cluster's own.
+        self.security = self._host.security
         self._arguments, self._attach, self.shutdown_on_close = arguments, attach, shutdown_on_close
         self._release: ManagedRelease | None = None
-        self._connection: Connection | None = None
         self._starting: asyncio.Task[Any] | None = None
         self._started = False
         self._ending: asyncio.Task[None] | None = None
@@ -109,22 +126,27 @@ class ReleaseCluster(Cluster):
     async def _start(self) -> None:
         self._starting = asyncio.current_task()
         lifecycle, progress_of = await asyncio.to_thread(_doors)
-        plan = self._arguments.plan(self.name)
+        plan = await asyncio.to_thread(self._arguments.plan, self.name)
         kube = await lifecycle.Kube.connect(plan.auth, plan.namespace)
         self._release = release = lifecycle.ManagedRelease(self.name, kube)
         with progress_of(f"Dask release {self.name}", quiet=self.quiet) as progress:
             await self._reach(release, plan, progress)
-            self.scheduler_comm = rpc(self._connection.address)  # type: ignore[union-attr]
+            self.scheduler_comm = rpc(self.connection.address, connection_args=self._host.connection_args)  # type: ignore[union-attr]
             self._cluster_info.update(release=self.name, namespace=release.namespace, chart=release.chart)
             await super()._start()
         self._starting, self._started = None, True
 
     async def _reach(self, release: ManagedRelease, plan: Plan, progress: Progress) -> None:
         try:
+            plan = await self._prepare(plan, release.kube)
             await (release.find() if self._attach else release.install(plan, progress))
-            self._connection = await release.reach(_answers, progress, plan.timeout)
+            await self._host.reach(release, progress, plan.timeout)
         except HelmClusterError as error:
             raise error.concerning(self.name, release.namespace) from error.__cause__
+
+    async def _prepare(self, plan: Plan, kube: Kube) -> Plan:
+        """Do what comes before the release; what to install then."""
+        return await self._host.prepare(plan, kube)
 
     async def _watch_worker_status(self, comm: Any) -> None:
         """Follow the scheduler; where it restarts, follow the new one."""
@@ -177,20 +199,12 @@ class ReleaseCluster(Cluster):
         self.status = Status.closing
         try:
             if self._release and self.shutdown_on_close and (self._started or not self._attach):
-                await self._release.remove(self._farewell)
+                await self._release.remove(self._host.farewell)
         finally:
+            await self._host.close()
             if self._release:
                 await self._release.kube.close()
-            if self._connection:
-                await self._connection.close()
             self.status = Status.closed
-
-    async def _farewell(self) -> None:
-        """Ask the scheduler to end, which takes its workers along."""
-        if self._connection:
-            with contextlib.suppress(OSError, asyncio.TimeoutError):
-                async with rpc(self._connection.address, timeout=_PROBE_TIMEOUT) as scheduler:
-                    await asyncio.wait_for(scheduler.terminate(), _PROBE_TIMEOUT)
 
     async def _stop_starting(self) -> None:
         """End a start that is still under way (Ctrl-C in the middle of it), and wait until it has ended."""
@@ -219,14 +233,14 @@ class ReleaseCluster(Cluster):
     @property
     def dashboard_link(self) -> str:
         """Link to the dashboard, by the template `distributed.dashboard.link`; empty where it has none."""
-        if self._connection is None or "dashboard" not in self.scheduler_info.get("services", {}):
+        if self.connection is None or "dashboard" not in self.scheduler_info.get("services", {}):
             return ""
-        return str(format_dashboard_link(self._connection.host, self._connection.dashboard_port))
+        return str(format_dashboard_link(self.connection.host, self.connection.dashboard_port))
 
     @property
     def connection(self) -> Connection | None:
         """By which route the scheduler is reached, and why."""
-        return self._connection
+        return self._host.connection
 
     @property
     def workers(self) -> tuple[str, ...]:
@@ -235,13 +249,32 @@ class ReleaseCluster(Cluster):
         present = sorted(str(name) for name in self.observed)[:wanted]
         return (*present, *(f"pending-{index}" for index in range(wanted - len(present))))
 
+    async def _get_logs(
+        self,
+        cluster: bool = True,
+        scheduler: bool = True,
+        workers: bool | Iterable[str] = True,
+    ) -> Logs:
+        release = self._open_release()
+        logs = Logs()
+        if cluster:
+            logs["Cluster"] = Log("\n".join(line for _, line in self._cluster_manager_logs))
+        if scheduler:
+            logs["Scheduler"] = Log(await self._host.log(release))
+        if workers:
+            wanted = None if workers is True else set(workers)
+            for pod, text in (await release.logs(contract.WORKER)).items():
+                if wanted is None or pod in wanted:
+                    logs[pod] = Log(text)
+        return logs
+
     def _repr_html_(self, cluster_status: str | None = None) -> str:
         release = self._release
         details = dask.widgets.get_template("helmcluster.html.j2").render(
             release=self.name,
             namespace=self.namespace,
             chart=release.chart if release else "",
-            connection=self._connection,
+            connection=self.connection,
             cluster_status=cluster_status,
         )
         return str(super()._repr_html_(cluster_status=details))
@@ -252,18 +285,6 @@ def _doors() -> Any:
     from dask_kubernetes_helm import lifecycle, progress  # noqa: PLC0415 - see the module's charter
 
     return lifecycle, progress.Progress
-
-
-async def _answers(address: str) -> bool:
-    """Whether a Dask scheduler answers."""
-    scheduler = rpc(address, timeout=_PROBE_TIMEOUT)
-    try:
-        await asyncio.wait_for(scheduler.echo(data=None), _PROBE_TIMEOUT)
-    except (OSError, asyncio.TimeoutError):
-        return False
-    finally:
-        await scheduler.close_rpc()
-    return True
 
 
 _running: weakref.WeakSet[ReleaseCluster] = weakref.WeakSet()

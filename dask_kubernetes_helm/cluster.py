@@ -7,10 +7,8 @@ or Helm. Everything is implemented once, as a coroutine; the public method of th
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-
-from distributed.utils import Log, Logs
 
 from dask_kubernetes_helm import arguments, config, contract
 from dask_kubernetes_helm.elastic import ElasticCluster
@@ -71,6 +69,8 @@ class HelmCluster(ElasticCluster):
     ...     client = Client(cluster)
     ...     cluster.scale(10)
     """
+
+    _arguments: arguments.Arguments
 
     def __init__(
         self,
@@ -264,22 +264,3 @@ class HelmCluster(ElasticCluster):
                 cure="cluster.scaling_history() tells who stayed, and why; try again, or give force=True.",
             ).concerning(release.name, release.namespace)
         await self._change([], without=name)
-
-    async def _get_logs(
-        self,
-        cluster: bool = True,
-        scheduler: bool = True,
-        workers: bool | Iterable[str] = True,
-    ) -> Logs:
-        release = self._open_release()
-        logs = Logs()
-        if cluster:
-            logs["Cluster"] = Log("\n".join(line for _, line in self._cluster_manager_logs))
-        if scheduler:
-            logs["Scheduler"] = Log("\n".join((await release.logs(contract.SCHEDULER)).values()))
-        if workers:
-            wanted = None if workers is True else set(workers)
-            for pod, text in (await release.logs(contract.WORKER)).items():
-                if wanted is None or pod in wanted:
-                    logs[pod] = Log(text)
-        return logs

@@ -1,23 +1,44 @@
 """By which route this process reaches a release's scheduler.
 
-Belongs here: choosing a route and holding it open. Never here: Dask's own protocol, or retries of it.
-Inside the cluster the Service's name is enough; outside, a port-forward of our own leads through the API server.
+Belongs here: choosing a route, waiting until it is there, and holding it open. Never here: Dask's own protocol, or
+retries of it; reading what a Service offers (routing.py).
+Inside the cluster the Service's name is enough, whatever its type; outside, a load balancer or a node's port leads
+there if the Service has one that can be used from here, else a port-forward of our own through the API server.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 import os
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from dask_kubernetes_helm import contract, diagnosis
-from dask_kubernetes_helm.errors import KubernetesError, SchedulerUnreachableError
-from dask_kubernetes_helm.kube import Kube
+from dask_kubernetes_helm import contract, diagnosis, routing
+from dask_kubernetes_helm.errors import (
+    KubernetesError,
+    LoadBalancerTimeoutError,
+    SchedulerUnreachableError,
+    StartTimeoutError,
+)
+from dask_kubernetes_helm.kube import Kube, Object
 from dask_kubernetes_helm.portstream import PortStream
+from dask_kubernetes_helm.progress import Progress
+from dask_kubernetes_helm.routing import Routing
 from dask_kubernetes_helm.tunnel import Tunnel
+from dask_kubernetes_helm.watching import Watcher
 
-#: Seconds that the cluster's DNS may take to know the Service.
-_DNS_TIMEOUT = 2.0
+T = TypeVar("T")
+
+#: Seconds that the cluster's DNS may take to answer, and between two questions.
+_DNS_TIMEOUT, _DNS_INTERVAL = 2.0, 0.5
+#: Seconds in which a connection is made once the scheduler listens, or the address can't be reached from here.
+_TRIAL = 2.0
+#: Seconds that one attempt may take before the scheduler listens, and between attempts.
+_ATTEMPT, _INTERVAL = 0.5, 0.2
 
 
 @dataclass
@@ -27,13 +48,15 @@ class Connection:
     Attributes
     ----------
     route : str
-        ``"in-cluster DNS"`` or ``"port-forward"``.
+        ``"in-cluster DNS"``, ``"load balancer"``, ``"node port"`` or ``"port-forward"``.
     reason : str
         Why this one.
     host : str
-        Where to reach it.
+        Where to reach it, as URLs have it.
     comm_port, dashboard_port : int
         Ports there.
+    scheme : str
+        ``"tcp"`` or ``"tls"``.
     """
 
     route: str
@@ -41,12 +64,13 @@ class Connection:
     host: str
     comm_port: int
     dashboard_port: int
+    scheme: str = "tcp"
     tunnels: list[Tunnel] = field(default_factory=list, repr=False)
 
     @property
     def address(self) -> str:
         """The scheduler's address for this process."""
-        return f"tcp://{self.host}:{self.comm_port}"
+        return f"{self.scheme}://{self.host}:{self.comm_port}"
 
     async def close(self) -> None:
         """Give the route up."""
@@ -89,44 +113,176 @@ class SchedulerPod:
         )
 
 
-async def connect(kube: Kube, release: str, service: str, *, comm_port: int = 0, dashboard_port: int = 0) -> Connection:
-    """Open the best route there is.
+@dataclass(frozen=True)
+class Router:
+    """Finds the best route to a release's scheduler while that comes up.
 
     Parameters
     ----------
     kube : Kube
         The door to the API.
-    release, service : str
-        Whose scheduler, and the name of its Service.
-    comm_port, dashboard_port : int
-        Local ports of a port-forward; 0 for any free one.
-
-    Raises
-    ------
-    PortInUseError
-        A local port that was asked for is taken.
+    release : str
+        Whose scheduler.
+    service : dict
+        The scheduler's Service.
+    wanted : Routing
+        What was asked for.
+    watcher : Watcher
+        What Kubernetes has of the release.
+    timeout : float
+        Seconds that the scheduler may take to listen.
+    progress : Progress
+        Where to show what is awaited.
+    tick : callable
+        Called each time round while waiting.
     """
-    host = f"{service}.{kube.namespace}.svc"
-    if "KUBERNETES_SERVICE_HOST" in os.environ and await _resolves(host):
-        return Connection(
-            "in-cluster DNS", "this process runs in a pod", host, contract.COMM_PORT, contract.DASHBOARD_PORT
+
+    kube: Kube
+    release: str
+    service: Object
+    wanted: Routing
+    watcher: Watcher
+    timeout: float
+    progress: Progress
+    tick: Callable[[], None]
+
+    async def connect(self) -> Connection:
+        """Open the best route there is.
+
+        Raises
+        ------
+        PortInUseError
+            A local port that was asked for is taken.
+        LoadBalancerTimeoutError
+            There was no load balancer in time.
+        StartError
+            The scheduler's pod does not come up.
+        """
+        found = await self._direct()
+        return found if isinstance(found, Connection) else await self._forward(found)
+
+    @property
+    def _service_name(self) -> str:
+        return str(self.service["metadata"]["name"])
+
+    async def _direct(self) -> Connection | str:
+        """A route without a port-forward, or why there is none."""
+        if not routing.ports(self.service)[0]:
+            return f"Service {self._service_name} has no port that is named {contract.COMM_PORT_NAME}"
+        outside = "this process runs outside the cluster"
+        if "KUBERNETES_SERVICE_HOST" in os.environ:
+            host = f"{self._service_name}.{self.kube.namespace}.svc"
+            if await self._resolves(host):
+                return self._open("in-cluster DNS", "this process runs in a pod", host)
+            outside = f"this pod's DNS does not know {host}"
+        kind = routing.kind(self.service)
+        if kind == routing.LOAD_BALANCER:
+            return await self._by_load_balancer()
+        return await self._tried("node port", _node, "nodePort") if kind == routing.NODE_PORT else outside
+
+    def _open(self, route: str, reason: str, host: str, ports: str = "port") -> Connection:
+        comm, dashboard = routing.ports(self.service, ports)
+        return Connection(route, reason, routing.url_host(host), comm, dashboard, self.wanted.scheme)
+
+    async def _resolves(self, host: str) -> bool:
+        """Whether the cluster's DNS knows a name, which takes it a while."""
+        for attempt in range(self.wanted.resolutions):
+            self.tick()
+            await asyncio.sleep(_DNS_INTERVAL if attempt else 0)
+            with contextlib.suppress(OSError, asyncio.TimeoutError):
+                await asyncio.wait_for(asyncio.get_running_loop().getaddrinfo(host, None), _DNS_TIMEOUT)
+                return True
+        return False
+
+    # By an address of the Service's own -----------------------------------------------------------------
+
+    async def _by_load_balancer(self) -> Connection | str:
+        host, seconds = routing.balanced(self.service), self.wanted.load_balancer_timeout
+        if seconds is not None:
+            host = host or await self._provisioned(seconds)
+            return self._open("load balancer", f"Service {self._service_name} has one", host)
+        if not host:
+            return f"Service {self._service_name} has no load balancer yet"
+        return await self._tried("load balancer", lambda _: host)
+
+    async def _provisioned(self, seconds: float) -> str:
+        """Where the load balancer is, once there is one."""
+        services = self.watcher.follow("services")
+        self.progress.show("load balancer", "being provisioned")
+
+        async def host() -> str:
+            return routing.balanced(services.get(self._service_name, {}))
+
+        try:
+            found = await self._until(host, seconds or math.inf, "The load balancer")
+        except StartTimeoutError as error:
+            raise LoadBalancerTimeoutError(
+                f"Timed out waiting for Load Balancer to be provisioned, after {seconds:g} s",
+                cure=f"`kubectl describe service {self._service_name}` tells how far it is. Where nothing provides "
+                "load balancers, take Service type ClusterIP; where it takes longer, raise the timeout "
+                "(kubernetes.scheduler-service-wait-timeout; 0: as long as it takes).",
+                release=self.release,
+                namespace=self.kube.namespace,
+            ) from error
+        self.progress.done("load balancer", f"provisioned at {found}")
+        return found
+
+    async def _tried(self, route: str, host_for: Callable[[Object], str], ports: str = "port") -> Connection | str:
+        """A route, if it takes connections from here once the scheduler listens; else why not."""
+        port, deadline = routing.ports(self.service, ports)[0], math.inf
+
+        async def judged() -> Connection | str | None:
+            nonlocal deadline
+            pod = next((pod for pod in self.watcher.of(contract.SCHEDULER) if _is_started(pod)), None)
+            if pod is None:
+                return None
+            if diagnosis.is_ready(pod):
+                deadline = min(deadline, time.monotonic() + _TRIAL)
+            host, left = host_for(pod), deadline - time.monotonic()
+            if await _accepts(host, port, _ATTEMPT if left == math.inf else max(left, _ATTEMPT)):
+                return self._open(route, "it takes connections from here", host, ports)
+            return f"the {route} {routing.url_host(host)}:{port} takes no connection from here" if left <= 0 else None
+
+        return await self._until(judged, self.timeout, "The scheduler")
+
+    async def _until(self, reached: Callable[[], Awaitable[T | None]], timeout: float, what: str) -> T:
+        return await self.watcher.until(
+            reached, component=contract.SCHEDULER, timeout=timeout, what=what, tick=self.tick, interval=_INTERVAL
         )
-    pod = SchedulerPod(kube, release)
-    tunnels: list[Tunnel] = []
-    try:
-        for remote, local in ((contract.COMM_PORT, comm_port), (contract.DASHBOARD_PORT, dashboard_port)):
-            tunnels.append(await Tunnel(lambda remote=remote: pod.dial(remote), local).start())  # type: ignore[misc]
-    except BaseException:
-        for tunnel in tunnels:
-            await tunnel.close()
-        raise
-    reason = "this process runs outside the cluster"
-    return Connection("port-forward", reason, tunnels[0].host, tunnels[0].port, tunnels[1].port, tunnels)
+
+    # By a port-forward ----------------------------------------------------------------------------------
+
+    async def _forward(self, reason: str) -> Connection:
+        pod = SchedulerPod(self.kube, self.release)
+        tunnels: list[Tunnel] = []
+        ports = (contract.COMM_PORT, self.wanted.comm_port), (contract.DASHBOARD_PORT, self.wanted.dashboard_port)
+        try:
+            for remote, local in ports:
+                tunnels.append(await Tunnel(lambda remote=remote: pod.dial(remote), local).start())  # type: ignore[misc]
+        except BaseException:
+            for tunnel in tunnels:
+                await tunnel.close()
+            raise
+        comm, dashboard = tunnels
+        return Connection("port-forward", reason, comm.host, comm.port, dashboard.port, self.wanted.scheme, tunnels)
 
 
-async def _resolves(host: str) -> bool:
+def _is_started(pod: Object) -> bool:
+    return diagnosis.is_started(pod, contract.SCHEDULER)
+
+
+def _node(pod: Object) -> str:
+    """The address of the node that a pod is on, as the pod tells it: that needs no right on nodes."""
+    return str(pod["status"]["hostIP"])
+
+
+async def _accepts(host: str, port: int, timeout: float) -> bool:
+    """Whether a connection can be made."""
     try:
-        await asyncio.wait_for(asyncio.get_running_loop().getaddrinfo(host, None), _DNS_TIMEOUT)
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), timeout)
     except (OSError, asyncio.TimeoutError):
         return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
     return True

@@ -16,6 +16,8 @@ CHART_LABEL = "helm.sh/chart"
 GROUP_LABEL = "dask.org/worker-group"
 
 SCHEDULER, WORKER, AGENT, OWNER = "scheduler", "worker", "agent", "owner"
+#: The pod that notices where a scheduler outside of the release has gone.
+REAPER = "reaper"
 DEFAULT_GROUP = "default"
 
 COMM_PORT, COMM_PORT_NAME = 8786, "tcp-comm"
@@ -38,6 +40,9 @@ INSTALLED = (
     *RBAC,
 )
 
+#: Created where `scheduler.podDisruptionBudget` asks for one.
+PDB = ("policy", "poddisruptionbudgets")
+
 _HERE = Path(__file__).parent
 
 
@@ -54,9 +59,9 @@ def selector(release: str, component: str | None = None, group: str | None = Non
 
 
 def data_path(kind: str) -> Path:
-    """Where `chart` or `values` lies: inside an installed wheel, or beside the package in a checkout."""
+    """Where `chart`, `values` or `roles` lies: inside an installed wheel, or beside the package in a checkout."""
     packed = _HERE / "_data" / kind
-    return packed if packed.is_dir() else _HERE.parent / kind
+    return packed if packed.is_dir() else _HERE.parent / ("docs/roles" if kind == "roles" else kind)
 
 
 def chart_path() -> Path:

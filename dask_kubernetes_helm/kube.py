@@ -11,7 +11,7 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import aiohttp
@@ -54,28 +54,17 @@ class Kube:
         What to authenticate with.
     namespace : str
         Where all objects are.
-    reload : callable, optional
-        Reads the credentials anew; called once when the server no longer accepts them.
     """
 
-    def __init__(
-        self,
-        credentials: Credentials,
-        namespace: str,
-        reload: Callable[[], Awaitable[Credentials]] | None = None,
-    ) -> None:
+    def __init__(self, credentials: Credentials, namespace: str) -> None:
         self.namespace = namespace
-        self._transport = Transport(credentials, namespace, reload)
+        self._transport = Transport(credentials, namespace)
 
     @classmethod
     async def connect(cls, auth: Any = None, namespace: str | None = None) -> Kube:
         """Read credentials and settle the namespace; makes no request yet."""
         credentials = await ClusterAuth.load_first(auth)
-        return cls(
-            credentials,
-            namespace or credentials.namespace or "default",
-            reload=lambda: ClusterAuth.load_first(auth),
-        )
+        return cls(credentials, namespace or credentials.namespace or "default")
 
     @property
     def credentials(self) -> Credentials:
@@ -150,6 +139,14 @@ class Kube:
             raise kubesaid.unreachable(error, self.credentials) from error
         finally:
             abort(response)
+
+    async def nodes(self) -> list[Object]:
+        """The cluster's nodes; none where asking is forbidden, as it is to most users."""
+        try:
+            reply = await self._transport.json("GET", "/api/v1/nodes")
+        except ForbiddenError:
+            return []
+        return list(reply["items"])
 
     async def namespace_exists(self) -> bool:
         """Whether the namespace exists; taken for granted where asking is forbidden."""

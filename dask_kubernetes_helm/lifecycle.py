@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dask_kubernetes_helm import config, contract, kubesaid, ownership, permissions, schema
+from dask_kubernetes_helm.certificates import Certificates
 from dask_kubernetes_helm.errors import (
     ForbiddenError,
     ReleaseExistsError,
@@ -45,6 +46,8 @@ class Plan:
     timeout: float
     #: Whether it goes when this process has gone.
     bound: bool = True
+    #: Certificates for Dask's comms.
+    certificates: Certificates | None = None
 
 
 class ManagedRelease(Release):
@@ -67,49 +70,57 @@ class ManagedRelease(Release):
         helm = await self._helm()
         async with helm.unpacked(plan.chart or str(contract.chart_path())) as chart:
             values = await asyncio.to_thread(schema.check, plan.layers, chart)
-            await self._preflight(agent=_has_agent(values))
+            await self._preflight(values)
             progress.show("release", "installing")
             await ownership.sweep(self.kube, self.name)
-            await self._install(helm, chart, values, bound=plan.bound)
+            await self._install(helm, chart, values, plan)
         await self.find()
         progress.done("release", f"{self.name} installed in namespace {self.namespace} ({self.chart})")
 
-    async def _install(self, helm: Helm, chart: Path, values: dict[str, Any], *, bound: bool) -> None:
+    async def _install(self, helm: Helm, chart: Path, values: dict[str, Any], plan: Plan) -> None:
         """Install, and have everything belong to an owner of ours, Helm's record included."""
-        self.owner = owner = await ownership.create(self.kube, self.name, bound=bound)
+        self.owner = owner = await ownership.create(self.kube, self.name, bound=plan.bound)
         mine: dict[str, Any] = {"owner": {"name": owner.name, "uid": owner.uid}}
-        alone = config.get("no-client-timeout") if bound and _has_agent(values) else None
+        alone = config.get("no-client-timeout") if plan.bound and permissions.has_agent(values) else None
         if alone is not None and "noClientTimeout" not in values.get("lifecycle", {}):
             mine["noClientTimeout"] = config.seconds(alone, "kubernetes.no-client-timeout")
         self._installed = True
         try:
-            await helm.install(self.name, chart, merge(values, {"lifecycle": mine}), {ownership.OWNER_LABEL: owner.uid})
+            added = {"lifecycle": mine, **(await self._certify(plan.certificates, owner))}
+            await helm.install(self.name, chart, merge(values, added), {ownership.OWNER_LABEL: owner.uid})
         except ReleaseExistsError:
             self._installed, self.owner = False, None  # the name is somebody else's
             await ownership.remove(self.kube, owner)
             raise
         await ownership.adopt_records(self.kube, self.name, owner)
 
+    async def _certify(self, certificates: Certificates | None, owner: ownership.Owner) -> dict[str, Any]:
+        """Put certificates where the pods find them; the chart's values for that."""
+        if certificates is None:
+            return {}
+        labels = {contract.PART_OF_LABEL: contract.PART_OF, contract.INSTANCE_LABEL: self.name}
+        metadata = {"generateName": f"{self.name}-tls-", "labels": labels, "ownerReferences": [owner.reference]}
+        body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": certificates.data}
+        made = await self.kube.create("secrets", body)
+        return {"tls": {"secretName": made["metadata"]["name"], "keys": certificates.keys}}
+
     async def _helm(self) -> Helm:
         timeout = config.seconds(config.get("helm.timeout"), "kubernetes.helm.timeout")
         return await Helm.find(self.kube.credentials, self.namespace, config.get("helm.executable"), timeout)
 
-    async def _preflight(self, *, agent: bool) -> None:
+    async def _preflight(self, values: dict[str, Any]) -> None:
         exists, (rules, complete) = await asyncio.gather(self.kube.namespace_exists(), self.kube.allowed())
         if not exists:
             raise kubesaid.no_namespace(self.namespace, self.kube.credentials).concerning(self.name, None)
-        outside = "KUBERNETES_SERVICE_HOST" not in os.environ
-        needed = permissions.INSTALL + permissions.ATTACH + (permissions.FORWARD if outside else [])
-        if not agent:
-            needed = [item for item in needed if (item.group, item.resource) not in contract.RBAC]
+        needed = permissions.installing(values, outside="KUBERNETES_SERVICE_HOST" not in os.environ)
         lacking = permissions.missing(rules, needed)
         if lacking and complete:
             without = " Without rights to roles, agent.enabled=false installs a release that can't adapt."
             roles = any((item.group, item.resource) in contract.RBAC for item in lacking)
             raise ForbiddenError(
                 f"These credentials may not {', '.join(map(str, lacking))} in namespace {self.namespace}",
-                cure="Ask for a Role with these permissions (docs/permissions.md has one to apply)."
-                + (without if roles else ""),
+                cure="Ask for a Role with these permissions (docs/permissions.md has one to apply; "
+                "`python -m dask_kubernetes_helm rbac` prints it)." + (without if roles else ""),
             ).concerning(self.name, self.namespace)
 
     # Being changed --------------------------------------------------------------------------------------
@@ -192,10 +203,6 @@ class ManagedRelease(Release):
                     _REMOVAL_TIMEOUT,
                     ", ".join(watcher.pods),
                 )
-
-
-def _has_agent(values: dict[str, Any]) -> bool:
-    return bool((values.get("agent") or {}).get("enabled", True))
 
 
 async def _rolled_out(watcher: Watcher) -> bool:

@@ -1,28 +1,35 @@
 """Release names: from a template to a name that Helm and Kubernetes accept.
 
-Belongs here: expanding `dask-{user}-{uuid}` and judging names. Never here: names of Kubernetes objects, which
-the chart computes.
+Belongs here: expanding `dask-{user}-{uuid}`, judging names, and making any text one, or a label's value. Never here:
+names of Kubernetes objects, which the chart computes.
 
 Sources: https://helm.sh/docs/chart_template_guide/builtin_objects/ (53 characters) and
 https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ (RFC 1123 labels, as a release's name
-becomes part of the name of a Service).
+becomes part of the name of a Service), and
+https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set.
 """
 
 from __future__ import annotations
 
 import getpass
 import hashlib
+import os
 import re
 import string
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from dask_kubernetes_helm.errors import InvalidNameError
 
 #: Helm's limit: what is left of Kubernetes' 63 characters for the suffixes of objects.
 MAX_LENGTH = 53
 _FIELD_LENGTH = 20
+#: A label's value may be as long as any name of Kubernetes.
+_LABEL_LENGTH = 63
 _VALID = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+#: A Service's name begins with a letter.
+_STRICT = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_LABEL = re.compile(r"([A-Za-z0-9]([-\w.]*[A-Za-z0-9])?)?", re.ASCII)
 
 
 def slug(text: str, length: int = _FIELD_LENGTH) -> str:
@@ -38,8 +45,35 @@ def slug(text: str, length: int = _FIELD_LENGTH) -> str:
     part = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
     if part == text and len(part) <= length:
         return part
-    digest = hashlib.sha256(text.encode()).hexdigest()[:6]
-    return f"{part[: length - 7].rstrip('-')}-{digest}".lstrip("-")
+    return _marked(part, text, length, digits=6)
+
+
+def _marked(part: str, text: str, length: int, digits: int) -> str:
+    """What is left of a text, made distinct by digits of the whole text's hash."""
+    # Variables that are no UTF-8 hold surrogates.
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:digits]
+    return f"{part[: length - digits - 1].rstrip('-._')}-{digest}".lstrip("-")
+
+
+def label(text: str) -> str:
+    """Any text as a label's value; texts that differ never become the same value.
+
+    Examples
+    --------
+    >>> label("Jo.Doe_1"), label("jo@x")
+    ('Jo.Doe_1', 'jo-x-81d8ab')
+    """
+    if _LABEL.fullmatch(text) and len(text) <= _LABEL_LENGTH:
+        return text
+    return _marked(re.sub(r"[^A-Za-z0-9_.]+", "-", text).strip("-._"), text, _LABEL_LENGTH, digits=6)
+
+
+def user() -> str:
+    """The user's name; in a container whose user has none, the user's number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # from Python 3.13 on it is the latter
+        return str(os.getuid())
 
 
 def expand(template: str, environ: Mapping[str, str]) -> str:
@@ -67,25 +101,60 @@ def expand(template: str, environ: Mapping[str, str]) -> str:
     >>> expand("dask-{TEAM}", {"TEAM": "ml"})
     'dask-ml'
     """
+    return validate(_filled(template, environ, slug))
+
+
+def lenient(template: str, environ: Mapping[str, str]) -> str:
+    """A release name from a template, valid whatever comes out; for who comes from classic dask-kubernetes.
+
+    A name that is valid, and begins with a letter, stays. What is lost of another one is made up for by ten digits of
+    its hash: texts that differ never become the same name.
+
+    Parameters
+    ----------
+    template, environ
+        As for `expand`.
+
+    Raises
+    ------
+    InvalidNameError
+        When a field is unknown.
+
+    Examples
+    --------
+    >>> lenient("dask-{TEAM}", {"TEAM": "ml"}), lenient("Dask_{TEAM}", {"TEAM": "ml"})
+    ('dask-ml', 'dask-ml-10476b78fb')
+    """
+    text = _filled(template, environ, str)
+    if _STRICT.fullmatch(text) and len(text) <= MAX_LENGTH:
+        return text
+    part = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return _marked(part if part[:1].isalpha() else f"dask-{part}", text, MAX_LENGTH, digits=10)
+
+
+def _filled(template: str, environ: Mapping[str, str], made: Callable[[str], str]) -> str:
+    """The template with its fields filled in, each made part of a name."""
     try:
-        parts = [_part(literal, field, environ) for literal, field, _, _ in string.Formatter().parse(template)]
+        parts = [_part(literal, field, environ, made) for literal, field, _, _ in string.Formatter().parse(template)]
     except ValueError as error:
+        if isinstance(error, InvalidNameError):
+            raise
         raise InvalidNameError(
             f"The name template {template!r} can't be read: {error}",
             cure="Use fields such as {user} or {uuid}.",
         ) from error
-    return validate("".join(parts))
+    return "".join(parts)
 
 
-def _part(literal: str, field: str | None, environ: Mapping[str, str]) -> str:
+def _part(literal: str, field: str | None, environ: Mapping[str, str], made: Callable[[str], str]) -> str:
     if field is None:
         return literal
     if field == "user":
-        return literal + slug(getpass.getuser())
+        return literal + made(user())
     if field == "uuid":
         return literal + uuid.uuid4().hex[:10]
     if field in environ:
-        return literal + slug(environ[field])
+        return literal + made(environ[field])
     raise InvalidNameError(
         f"The name template uses {{{field}}}, which is neither 'user', 'uuid' nor an environment variable",
         cure=f"Set the variable {field} or name another field.",

@@ -107,10 +107,14 @@ async def sweep(kube: Kube, release: str) -> None:
             await remove(kube, Owner(owner["metadata"]["name"], owner["metadata"]["uid"]))
 
 
+def created(item: dict[str, Any]) -> float:
+    """When an object was made, in seconds since the epoch."""
+    return datetime.fromisoformat(item["metadata"]["creationTimestamp"].replace("Z", "+00:00")).timestamp()
+
+
 def _age(item: dict[str, Any]) -> float:
     """Seconds since an object was made."""
-    made = datetime.fromisoformat(item["metadata"]["creationTimestamp"].replace("Z", "+00:00"))
-    return (datetime.now(timezone.utc) - made).total_seconds()
+    return datetime.now(timezone.utc).timestamp() - created(item)
 
 
 async def remove(kube: Kube, owner: Owner) -> None:

@@ -7,7 +7,7 @@ Source: https://kubernetes.io/docs/reference/access-authn-authz/rbac/.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,12 +40,34 @@ ATTACH = [
 ]
 #: From outside the cluster the scheduler is reached through the API server.
 FORWARD = _all("get", "", "pods/portforward")
-#: To install and remove a release: what the chart creates, and where Helm keeps its records.
-INSTALL = [
-    permission
-    for group, resource in [*contract.INSTALLED, ("", "secrets")]
-    for permission in _all("create get list delete", group, resource)
-] + _all("patch", "", "secrets")
+
+
+def installing(values: Mapping[str, Any], *, outside: bool) -> list[Permission]:
+    """To install, use and remove a release with these values: what the chart creates, and where Helm keeps its records.
+
+    Parameters
+    ----------
+    values : mapping
+        The chart's values.
+    outside : bool
+        This process runs outside of the cluster.
+    """
+    scheduler = values.get("scheduler") or {}
+    mine = scheduler.get("enabled", True)
+    kinds = [*contract.INSTALLED, ("", "secrets")]
+    if mine and scheduler.get("podDisruptionBudget"):
+        kinds.append(contract.PDB)
+    needed = [item for group, resource in kinds for item in _all("create get list delete", group, resource)]
+    needed += _all("patch", "", "secrets") + ATTACH + (FORWARD if outside and mine else [])
+    without = set() if mine else {("", "services")}
+    if not has_agent(values):
+        without |= set(contract.RBAC)
+    return [item for item in needed if (item.group, item.resource) not in without]
+
+
+def has_agent(values: Mapping[str, Any]) -> bool:
+    """Whether a release with these values has an agent."""
+    return bool((values.get("agent") or {}).get("enabled", True))
 
 
 def missing(rules: Iterable[dict[str, Any]], needed: Iterable[Permission]) -> list[Permission]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from dask_kubernetes_helm import config, contract, diagnosis, ownership
-from dask_kubernetes_helm.connect import Connection, connect
+from dask_kubernetes_helm import contract, diagnosis, ownership
+from dask_kubernetes_helm.connect import Connection, Router
 from dask_kubernetes_helm.errors import (
     KubernetesError,
     ReleaseNotFoundError,
@@ -21,6 +22,7 @@ from dask_kubernetes_helm.errors import (
 )
 from dask_kubernetes_helm.kube import Kube
 from dask_kubernetes_helm.progress import Progress
+from dask_kubernetes_helm.routing import Routing
 from dask_kubernetes_helm.text import did_you_mean
 from dask_kubernetes_helm.watching import Watcher
 
@@ -42,7 +44,8 @@ class Release:
     def __init__(self, name: str, kube: Kube) -> None:
         self.name, self.kube = name, kube
         self.chart = ""
-        self.service = ""
+        #: The scheduler's Service, as it was found.
+        self.service: dict[str, Any] = {}
         self.groups: dict[str, str] = {}
         self.replicas: dict[str, int] = {}
         #: How many pods of a group were Ready when its Deployment was looked at last.
@@ -64,10 +67,7 @@ class Release:
         ReleaseNotFoundError
             Names releases that are near.
         """
-        selector = f"{contract.PART_OF_LABEL}={contract.PART_OF}"
-        deployments, services = await asyncio.gather(
-            self.kube.find("deployments", selector), self.kube.find("services", selector)
-        )
+        deployments = await self.kube.find("deployments", f"{contract.PART_OF_LABEL}={contract.PART_OF}")
         names = {item["metadata"]["labels"].get(contract.INSTANCE_LABEL, "") for item in deployments}
         mine = [item for item in deployments if item["metadata"]["labels"].get(contract.INSTANCE_LABEL) == self.name]
         if not mine:
@@ -76,9 +76,16 @@ class Release:
                 f"{did_you_mean(self.name, names)}",
                 cure=f"Releases there: {', '.join(sorted(names)) or 'none'}.",
             )
-        self._take(mine, [s for s in services if s["metadata"]["labels"].get(contract.INSTANCE_LABEL) == self.name])
+        self._take(mine)
+        if any(item["metadata"]["labels"][contract.COMPONENT_LABEL] == contract.SCHEDULER for item in mine):
+            services = await self.kube.find("services", contract.selector(self.name, contract.SCHEDULER))
+            if not services:
+                raise WorkloadNotFoundError(
+                    "The release has no scheduler Service", cure="Reinstall it: its objects are incomplete."
+                ).concerning(self.name, self.namespace)
+            self.service = services[0]
 
-    def _take(self, deployments: list[dict[str, Any]], services: list[dict[str, Any]]) -> None:
+    def _take(self, deployments: list[dict[str, Any]]) -> None:
         self.groups.clear()
         self.replicas.clear()
         for item in deployments:
@@ -89,15 +96,16 @@ class Release:
                 self.groups[group] = item["metadata"]["name"]
                 self.replicas[group] = item["spec"].get("replicas", 1)
             self.chart = labels.get(contract.CHART_LABEL, self.chart)
-        if not services:
-            raise WorkloadNotFoundError(
-                "The release has no scheduler Service", cure="Reinstall it: its objects are incomplete."
-            ).concerning(self.name, self.namespace)
-        self.service = services[0]["metadata"]["name"]
 
     # Being reached --------------------------------------------------------------------------------------
 
-    async def reach(self, probe: Callable[[str], Awaitable[bool]], progress: Progress, timeout: float) -> Connection:
+    async def reach(
+        self,
+        probe: Callable[[str], Awaitable[bool]],
+        progress: Progress,
+        timeout: float,
+        routing: Routing | None = None,
+    ) -> Connection:
         """Open a route to the scheduler and wait until it answers there.
 
         Parameters
@@ -107,42 +115,41 @@ class Release:
         progress : Progress
             Where to show what is awaited.
         timeout : float
-            Seconds.
+            Seconds that the scheduler may take; a load balancer has its own.
+        routing : Routing, optional
+            How to reach it; by default as Dask's configuration says.
 
         Raises
         ------
         StartError, PortInUseError
         """
-        connection = await connect(
-            self.kube,
-            self.name,
-            self.service,
-            comm_port=config.get("scheduler-forward-port"),
-            dashboard_port=config.get("dashboard-forward-port"),
-        )
-        try:
-            async with Watcher(self.kube, self.name) as watcher:
-
-                async def answers() -> bool:
-                    self._show(watcher, progress)
-                    started = any(
-                        diagnosis.is_started(pod, contract.SCHEDULER) for pod in watcher.of(contract.SCHEDULER)
-                    )
-                    return started and await probe(connection.address)
-
-                await watcher.until(
-                    answers,
-                    component=contract.SCHEDULER,
-                    timeout=timeout,
-                    what="The scheduler",
-                    tick=progress.heartbeat,
-                    interval=_PROBE_INTERVAL,
-                )
-        except BaseException:
-            await connection.close()
-            raise
+        async with Watcher(self.kube, self.name) as watcher:
+            tick, wanted = functools.partial(self._show, watcher, progress), routing or Routing.configured()
+            router = Router(self.kube, self.name, self.service, wanted, watcher, timeout, progress, tick)
+            connection = await router.connect()
+            try:
+                await self._answers(watcher, lambda: probe(connection.address), timeout, tick)
+            except BaseException:
+                await connection.close()
+                raise
         progress.done("scheduler", f"reached at {connection.address} by {connection.route}")
         return connection
+
+    async def _answers(
+        self, watcher: Watcher, probe: Callable[[], Awaitable[bool]], timeout: float, tick: Callable[[], None]
+    ) -> None:
+        async def answers() -> bool:
+            started = any(diagnosis.is_started(pod, contract.SCHEDULER) for pod in watcher.of(contract.SCHEDULER))
+            return started and await probe()
+
+        await watcher.until(
+            answers,
+            component=contract.SCHEDULER,
+            timeout=timeout,
+            what="The scheduler",
+            tick=tick,
+            interval=_PROBE_INTERVAL,
+        )
 
     def _show(self, watcher: Watcher, progress: Progress) -> None:
         for component, row in ((contract.SCHEDULER, "scheduler"), (contract.WORKER, "workers")):
@@ -151,6 +158,7 @@ class Release:
             text = ", ".join(counted) if component == contract.WORKER else ", ".join(dict.fromkeys(phases))
             if text:
                 progress.show(row, text)
+        progress.heartbeat()
 
     # Being scaled -------------------------------------------------------------------------------------
 

@@ -1,16 +1,16 @@
 """Requests to the API server over one HTTP session: authenticated, repeated where that helps, errors translated.
 
-Belongs here: HTTP. Never here: which requests there are (kube.py), or what a refusal means (kubesaid.py).
+Belongs here: HTTP, and credentials that end while it goes on. Never here: which requests there are (kube.py), or what a
+refusal means (kubesaid.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import aiohttp
-from kubernetes.aio.client.rest import RESTClientObject
 
 from dask_kubernetes_helm import kubesaid, retrying
 from dask_kubernetes_helm.auth import Credentials
@@ -32,9 +32,7 @@ class Transport:
     Parameters
     ----------
     credentials : Credentials
-        What to authenticate with.
-    reload : callable, optional
-        Reads the credentials anew; called once when the server no longer accepts them.
+        What to authenticate with; read anew once they end, or the server no longer accepts them.
 
     Attributes
     ----------
@@ -42,19 +40,19 @@ class Transport:
         Requests sent so far, repetitions included.
     """
 
-    def __init__(
-        self, credentials: Credentials, namespace: str, reload: Callable[[], Awaitable[Credentials]] | None = None
-    ) -> None:
-        self.credentials, self._namespace, self._reload = credentials, namespace, reload
+    def __init__(self, credentials: Credentials, namespace: str) -> None:
+        self.credentials, self._namespace = credentials, namespace
         self.calls = 0
         self._session = _session(credentials)
+        self._sessions, self._renewing = [self._session], asyncio.Lock()
         self._requests: set[asyncio.Future[aiohttp.ClientResponse]] = set()
 
     async def close(self) -> None:
         """Close all connections."""
         if self._requests:
             await asyncio.wait(self._requests, timeout=_CLOSE_TIMEOUT)
-        await self._session.close()
+        for session in self._sessions:
+            await session.close()
 
     async def open(
         self,
@@ -87,8 +85,9 @@ class Transport:
         renewed, attempt, limits = False, 0, retrying.Limits(patience)
         while True:
             attempt += 1
+            used = await self._usable()
             try:
-                response = await self._send(method, path, query, body, stream=stream, accept=accept)
+                response = await self._send(used, method, path, query, body, stream=stream, accept=accept)
             except ApiUnreachableError:
                 if not limits.allow_silence():
                     raise
@@ -97,13 +96,12 @@ class Transport:
             if response.status < _REFUSED:
                 return response
             text = await response.text()
-            if response.status == _UNAUTHORIZED and self._reload and not renewed:
+            if response.status == _UNAUTHORIZED and not renewed and await self._renew(used):
                 renewed = True
-                await self._renew(await self._reload())
                 continue
             pause = retrying.pause(response.status, response.headers, method, attempt)
             if pause is None or not limits.allow_refusal(pause):
-                raise kubesaid.translate(response.status, text, f"{method} {path}", self._namespace, self.credentials)
+                raise kubesaid.translate(response.status, text, f"{method} {path}", self._namespace, used)
             await asyncio.sleep(pause)
 
     async def json(
@@ -115,7 +113,15 @@ class Transport:
             return await response.json()
 
     async def _send(
-        self, method: str, path: str, query: Mapping[str, Any] | None, body: Any, *, stream: bool, accept: str
+        self,
+        used: Credentials,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None,
+        body: Any,
+        *,
+        stream: bool,
+        accept: str,
     ) -> aiohttp.ClientResponse:
         headers = {"Accept": accept, "User-Agent": USER_AGENT}
         if method == "PATCH":
@@ -124,11 +130,12 @@ class Transport:
         self.calls += 1
         request = self._session.request(
             method,
-            self.credentials.server + path,
+            used.server + path,
             params={key: str(value) for key, value in (query or {}).items() if value is not None},
             json=body,
-            headers={**headers, **await self._authorization()},
-            proxy=self.credentials.configuration.proxy,
+            headers={**headers, **await used.headers()},
+            proxy=used.configuration.proxy,
+            server_hostname=used.configuration.tls_server_name or None,
             timeout=aiohttp.ClientTimeout(total=None if stream else REQUEST_TIMEOUT, sock_connect=10),
         )
         try:
@@ -136,7 +143,7 @@ class Transport:
             if not stream:
                 await response.read()  # the connection may break in the middle of the answer
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
-            raise kubesaid.unreachable(error, self.credentials) from error
+            raise kubesaid.unreachable(error, used) from error
         return response
 
     async def _finish(self, request: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
@@ -160,40 +167,60 @@ class Transport:
         ------
         KubernetesError
         """
-        try:
-            return PortStream(
-                await self._session.ws_connect(
-                    self.credentials.server + path,
-                    protocols=(protocol,),
-                    headers={"User-Agent": USER_AGENT, **await self._authorization()},
-                    proxy=self.credentials.configuration.proxy,
-                    max_msg_size=0,
-                )
+        renewed = False
+        while True:
+            used = await self._usable()
+            try:
+                return await self._upgrade(used, path, protocol)
+            except aiohttp.WSServerHandshakeError as error:
+                if error.status == _UNAUTHORIZED and not renewed and await self._renew(used):
+                    renewed = True
+                    continue
+                request = f"GET {path.partition('?')[0]}"
+                raise kubesaid.translate(error.status, error.message, request, self._namespace, used) from error
+            except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+                raise kubesaid.unreachable(error, used) from error
+
+    async def _upgrade(self, used: Credentials, path: str, protocol: str) -> PortStream:
+        return PortStream(
+            await self._session.ws_connect(
+                used.server + path,
+                protocols=(protocol,),
+                headers={"User-Agent": USER_AGENT, **await used.headers()},
+                proxy=used.configuration.proxy,
+                server_hostname=used.configuration.tls_server_name or None,
+                max_msg_size=0,
             )
-        except aiohttp.WSServerHandshakeError as error:
-            request = f"GET {path.partition('?')[0]}"
-            raise kubesaid.translate(error.status, error.message, request, self._namespace, self.credentials) from error
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
-            raise kubesaid.unreachable(error, self.credentials) from error
+        )
 
-    async def _authorization(self) -> dict[str, str]:
-        settings = await self.credentials.configuration.auth_settings()
-        return {setting["key"]: setting["value"] for setting in settings.values() if setting["in"] == "header"}
+    # Credentials that end -------------------------------------------------------------------------------
 
-    async def _renew(self, credentials: Credentials) -> None:
-        old, self.credentials = self._session, credentials
-        self._session = _session(credentials)
-        await old.close()
+    async def _usable(self) -> Credentials:
+        """The credentials, read anew where they are known to have ended."""
+        if self.credentials.expired:
+            await self._renew(self.credentials)
+        return self.credentials
+
+    async def _renew(self, used: Credentials) -> bool:
+        """Read anew what has ended or was refused, unless another request has; whether there is something to try.
+
+        What is open stays: a port-forward outlives the token that it was opened with. So a new session is made only
+        where certificates have changed, and the old one is kept for what goes on there.
+        """
+        async with self._renewing:
+            if self.credentials is used and used.renew:
+                fresh = await used.renew()
+                if fresh.tls[1] != used.tls[1]:
+                    self._session = _session(fresh)
+                    self._sessions.append(self._session)
+                self.credentials = fresh
+        return self.credentials is not used
 
 
 def _session(credentials: Credentials) -> aiohttp.ClientSession:
-    """The library's own HTTP session, with its TLS settings; from version 37 on it is made on first use."""
-    # As kubectl and helm judge certificates: from 3.13 on Python refuses authorities that lack formalities of RFC 5280,
-    # which those of many a cluster do. https://docs.python.org/3/library/ssl.html#ssl.create_default_context
-    credentials.configuration.disable_strict_ssl_verification = True
-    rest = RESTClientObject(credentials.configuration)
-    session: aiohttp.ClientSession = rest.pool_manager or rest._create_pool_manager()  # noqa: SLF001 - as WsApiClient does
-    return session
+    """An HTTP session; as the library's own it heeds the environment's proxies, and its buffer holds a large event."""
+    connector = aiohttp.TCPConnector(limit=credentials.configuration.connection_pool_maxsize, ssl=credentials.tls[0])
+    return aiohttp.ClientSession(connector=connector, trust_env=True, read_bufsize=1 << 21)
 
 
 def _drop(task: asyncio.Future[aiohttp.ClientResponse]) -> None:

@@ -30,7 +30,7 @@ _LOG_TAIL = 20
 
 
 class Watcher:
-    """What Kubernetes has of a release, kept current by two watches.
+    """What Kubernetes has of a release, kept current by watches.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ class Watcher:
 
     async def __aenter__(self) -> Self:
         """Begin to watch."""
-        for resource, objects in (("pods", self.pods), ("deployments", self.deployments)):
-            self._tasks.append(asyncio.create_task(self._follow(resource, objects)))
+        self.follow("pods", self.pods)
+        self.follow("deployments", self.deployments)
         return self
 
     async def __aexit__(
@@ -74,6 +74,12 @@ class Watcher:
             if pod["metadata"]["labels"].get(contract.COMPONENT_LABEL) == component
             and not pod["metadata"].get("deletionTimestamp")
         ]
+
+    def follow(self, resource: str, objects: dict[str, Object] | None = None) -> dict[str, Object]:
+        """Watch one more kind of objects; they are kept current in the mapping, by name."""
+        objects = {} if objects is None else objects
+        self._tasks.append(asyncio.create_task(self._follow(resource, objects)))
+        return objects
 
     async def until(
         self,

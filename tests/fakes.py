@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 
@@ -22,22 +22,27 @@ def waiting(reason: str, message: str = "", container: str = "scheduler", **stat
 
 
 class FakeKube:
-    """Plays a script of changes for pods; lists nothing for all else."""
+    """Plays a script of changes for pods, and one for Services; lists nothing for all else."""
 
     namespace = "lab"
 
-    def __init__(self, *script: tuple[str, dict[str, Any]], log: str = "") -> None:
-        self.script, self.text = list(script), log
+    def __init__(
+        self,
+        *script: tuple[str, dict[str, Any]],
+        log: str = "",
+        services: Sequence[tuple[str, dict[str, Any]]] = (),
+    ) -> None:
+        self.script, self.services, self.text = list(script), list(services), log
         self.watches = 0
 
     async def watch(
         self, resource: str, selector: str, version: str
     ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
         self.watches += 1
-        if resource == "pods":
-            while self.script:
-                yield self.script.pop(0)
-                await asyncio.sleep(0)
+        script = {"pods": self.script, "services": self.services}.get(resource, [])
+        while script:
+            yield script.pop(0)
+            await asyncio.sleep(0)
         await asyncio.Event().wait()
 
     async def find(self, resource: str, selector: str = "") -> list[dict[str, Any]]:
@@ -48,6 +53,18 @@ class FakeKube:
 
     async def log(self, pod: str, container: str, *, previous: bool = False, tail: int | None = None) -> str:
         return self.text
+
+
+def service(kind: str = "ClusterIP", *ingress: dict[str, str], port: int = 8786, node_port: int = 0) -> dict[str, Any]:
+    """A scheduler's Service as the API has it."""
+    ports = [{"name": "tcp-comm", "port": port}, {"name": "http-dashboard", "port": 80}]
+    if node_port:
+        ports = [{**item, "nodePort": node_port + index} for index, item in enumerate(ports)]
+    return {
+        "metadata": {"name": "r-scheduler", "labels": {"app.kubernetes.io/component": "scheduler"}},
+        "spec": {"type": kind, "ports": ports},
+        "status": {"loadBalancer": {"ingress": list(ingress)} if ingress else {}},
+    }
 
 
 class Echo:

@@ -65,14 +65,15 @@ def test_the_wheel_has_chart_and_values(tmp_path: Path) -> None:
         for path in (ROOT / folder).rglob("*"):
             if path.is_file():
                 assert f"{data}/{folder}/{path.relative_to(ROOT / folder)}" in packed
+    assert {f"{data}/roles/{path.name}" for path in (ROOT / "docs/roles").iterdir()} <= packed
     assert {"dask_kubernetes_helm/py.typed", "dask_kubernetes_helm/kubernetes.yaml"} <= packed
 
 
 def test_the_documented_role_is_enough() -> None:
-    """docs/role.yaml grants all that the preflight asks for."""
+    """docs/roles/helm.yaml grants all that the preflight asks for."""
     import yaml
 
-    rules = yaml.safe_load((ROOT / "docs/role.yaml").read_text())["rules"]
+    rules = yaml.safe_load((ROOT / "docs/roles/helm.yaml").read_text())["rules"]
     needed = permissions.INSTALL + permissions.ATTACH + permissions.FORWARD
     assert permissions.missing(rules, needed) == []
 

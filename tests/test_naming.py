@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import getpass
+import os
+import re
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from dask_kubernetes_helm import arguments, errors, naming
+
+ANY_TEXT = st.text(st.characters(), max_size=200)  # what a variable that is no UTF-8 holds included
+NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,51}[a-z0-9])?", fullmatch=True)
 
 
 @given(st.text(min_size=1, max_size=200))
@@ -43,6 +48,85 @@ def test_variables(monkeypatch: pytest.MonkeyPatch) -> None:
         naming.expand("dask-{NO_SUCH}", {})
     with pytest.raises(errors.InvalidNameError, match="can't be read"):
         naming.expand("dask-{", {})
+
+
+@pytest.mark.parametrize("error", [KeyError("getpwuid(): uid not found: 1234"), OSError("No username set")])
+def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Where the user's number has no name, as in containers, the number does."""
+
+    def fail() -> str:
+        raise error
+
+    monkeypatch.setattr(getpass, "getuser", fail)
+    monkeypatch.setattr(os, "getuid", lambda: 1234)
+    assert naming.expand("dask-{user}", {}) == "dask-1234"
+    assert naming.lenient("dask-{user}", {}) == "dask-1234"
+
+
+def lenient(text: str) -> str:
+    return naming.lenient("{TEXT}", {"TEXT": text})
+
+
+@given(ANY_TEXT)
+@example("")
+@example("-")
+@example("1")
+@example("\u212a")
+@example("x" * 200)
+@example("a\udcff")
+def test_any_text_becomes_a_name(text: str) -> None:
+    """Whatever a template comes to, the name is valid, and a Service's as well."""
+    name = lenient(text)
+    assert name == naming.validate(name)
+    assert name[0].isalpha()
+
+
+@given(NAMES)
+def test_a_valid_name_stays(name: str) -> None:
+    """A name that is valid stays as it is, so a name that was made valid does, too."""
+    assert name == lenient(name)
+    made = lenient(name.title() + "_")
+    assert made == lenient(made)
+
+
+@given(ANY_TEXT, ANY_TEXT)
+@example("Dask_ada", "dask-ada")
+@example("x" * 100, "x" * 101)
+@example("1", "dask-1")
+def test_lenient_names_do_not_collide(a: str, b: str) -> None:
+    """Texts that differ become names that differ."""
+    assume(a != b)
+    assert lenient(a) != lenient(b)
+
+
+def test_lenient_templates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Templates that classic took are taken; what names no variable is refused, as ever."""
+    monkeypatch.setattr(getpass, "getuser", lambda: "Jo.Doe")
+    assert re.fullmatch(r"dask-jo-doe-[0-9a-f]{10}-[0-9a-f]{10}", naming.lenient("Dask_{user}-{uuid}", {}))
+    assert naming.lenient("dask-{user}-{uuid}", {}) != naming.lenient("dask-{user}-{uuid}", {})
+    long = {naming.lenient("dask-{TEAM}-{uuid}", {"TEAM": "x" * 200}) for _ in range(20)}
+    assert len(long) == 20
+    for template in ("dask-{NO_SUCH}", "dask-{", "{}"):
+        with pytest.raises(errors.InvalidNameError):
+            naming.lenient(template, {})
+
+
+@given(ANY_TEXT)
+@example("." * 70)
+@example("a\n")
+def test_any_text_becomes_a_label(text: str) -> None:
+    """A label's value is one that Kubernetes takes."""
+    value = naming.label(text)
+    assert len(value) <= 63
+    assert re.fullmatch(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?", value)
+    assert value == naming.label(value)
+
+
+@given(ANY_TEXT, ANY_TEXT)
+def test_labels_do_not_collide(a: str, b: str) -> None:
+    """Texts that differ become values that differ."""
+    assume(a != b)
+    assert naming.label(a) != naming.label(b)
 
 
 @pytest.mark.parametrize("name", ["", "A", "a_b", "a.b", "-a", "a-", "ä", "a" * 54])

@@ -18,7 +18,10 @@ from dask_kubernetes_helm_pod.readiness import Readiness
 
 def dask_setup(worker: Any) -> None:
     """Begin with the worker, before it registers."""
-    told = {"pod": os.environ.get("POD_NAME", worker.name), "group": os.environ.get("WORKER_GROUP", "default")}
+    told = {
+        "pod": os.environ.get("DASKHELM_POD_NAME", worker.name),
+        "group": os.environ.get("DASKHELM_WORKER_GROUP", "default"),
+    }
     worker.startup_information[facts.KEY] = lambda _: told
     worker.readiness = Readiness(worker)
     worker.readiness.callback.start()

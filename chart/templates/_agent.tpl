@@ -34,7 +34,7 @@ Argument: root.
 
 {{/* Settings and credentials. Only the scheduler's own container gets them. Argument: root. */}}
 {{- define "dask.agentVolume" -}}
-- name: agent
+- name: dask-agent
   projected:
     sources:
       - configMap:

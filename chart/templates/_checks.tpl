@@ -7,12 +7,40 @@ Refusals; checks.yaml calls them. Arguments of those that both roles share: comp
 {{- include "dask.checkPackages" . }}
 {{- include "dask.checkLabels" . }}
 {{- include "dask.checkProbes" . }}
+{{- include "dask.checkOverlay" . }}
+{{- end }}
+
+{{/* What is merged last must not take away what the chart stands on. */}}
+{{- define "dask.checkOverlay" -}}
+{{- range $key, $better := dict "containers" "container and extraContainers" "initContainers" "initContainers" "volumes" "mounts.volumes" -}}
+{{- if hasKey (dig "spec" dict $.role.podTemplate) $key -}}
+{{- fail (printf "%s.podTemplate.spec has %s, which would take the place of the chart's own. Use %s.%s." $.path $key $.path $better) -}}
+{{- end -}}
+{{- end -}}
+{{- range $key, $better := dict "env" "env" "ports" "ports" "volumeMounts" "mounts.volumeMounts" "name" "nameOverride" -}}
+{{- if hasKey $.role.container $key -}}
+{{- fail (printf "%s.container has %s, which would take the place of the chart's own. Use %s." $.path $key (eq $key "name" | ternary $better (printf "%s.%s" $.path $better))) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Without a scheduler of its own a release needs one elsewhere. Argument: root. */}}
+{{- define "dask.checkScheduler" -}}
+{{- if not .Values.scheduler.enabled -}}
+{{- $groups := dict -}}
+{{- include "dask.collectGroups" (dict "root" . "into" $groups) -}}
+{{- range $groups -}}
+{{- if not .custom_scheduler_url -}}
+{{- fail (printf "scheduler.enabled is false, and %s.custom_scheduler_url is empty, so these workers would have no scheduler. Set one of them." .path) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- end }}
 
 {{/* A name occurs once: server-side apply refuses lists with twins. The worker's arguments stand on the chart's own names. */}}
 {{- define "dask.checkEnv" -}}
 {{- $path := .path -}}
-{{- $taken := eq .component "worker" | ternary (list "POD_NAME" "CPU_LIMIT" "MEMORY_LIMIT" "READINESS_PORT" "WORKER_GROUP" "DRAIN_TIMEOUT") list -}}
+{{- $taken := eq .component "worker" | ternary (list "DASKHELM_POD_NAME" "DASKHELM_CPU_LIMIT" "DASKHELM_MEMORY_LIMIT" "DASKHELM_READINESS_PORT" "DASKHELM_WORKER_GROUP" "DASKHELM_DRAIN_TIMEOUT") list -}}
 {{- $seen := list -}}
 {{- range .role.env -}}
 {{- if has .name $seen -}}

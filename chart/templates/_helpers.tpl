@@ -101,7 +101,7 @@ ownerReferences:
 
 {{/* The scheduler's address for workers. */}}
 {{- define "dask.schedulerAddress" -}}
-tcp://{{ include "dask.fullname" . }}-scheduler:{{ .Values.scheduler.servicePort }}
+{{ empty .Values.tls.secretName | ternary "tcp" "tls" }}://{{ include "dask.fullname" . }}-scheduler:{{ .Values.scheduler.servicePort }}
 {{- end }}
 
 {{/* The ConfigMap with what runs inside the pods. */}}
@@ -117,7 +117,7 @@ Argument: the worker's values.
 {{ max 1 (sub (int .terminationGracePeriodSeconds) 15) }}
 {{- end }}
 
-{{/* Where a worker that is in service listens; files/dask_kubernetes_helm_pod/readiness.py is told by READINESS_PORT. */}}
+{{/* Where a worker that is in service listens; files/dask_kubernetes_helm_pod/readiness.py is told by DASKHELM_READINESS_PORT. */}}
 {{- define "dask.readinessPort" -}}
 8791
 {{- end }}

@@ -41,8 +41,11 @@ priorityClassName: {{ . }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- $affinity := include "dask.affinity" . }}
+{{- if ne $affinity "{}" }}
 affinity:
-  {{- include "dask.affinity" . | nindent 2 }}
+  {{- $affinity | nindent 2 }}
+{{- end }}
 tolerations:
   {{- include "dask.tolerations" . | nindent 2 }}
 {{- with .role.topologySpreadConstraints }}
@@ -56,13 +59,13 @@ initContainers:
 {{- end }}
 volumes:
   # The root file system is read-only; Dask spills and unpacks here.
-  - name: scratch
+  - name: dask-scratch
     emptyDir:
       {{- with .role.scratchSizeLimit }}
       sizeLimit: {{ . }}
       {{- else }} {}
       {{- end }}
-  - name: preload
+  - name: dask-files
     configMap:
       name: {{ include "dask.podFiles" .root }}
       items:
@@ -75,9 +78,38 @@ volumes:
         - key: {{ base $path }}
           path: {{ trimPrefix "files/" $path }}
         {{- end }}
+  {{- if .root.Values.tls.secretName }}
+  - name: dask-tls
+    secret:
+      secretName: {{ .root.Values.tls.secretName }}
+      items:
+        {{- range include "dask.tlsFiles" . | fromYamlArray }}
+        - {key: {{ . | quote }}, path: {{ . | quote }}}
+        {{- end }}
+  {{- end }}
   {{- with .role.mounts.volumes }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end }}
+
+{{/*
+A pod template with what the values add to it last. Arguments: text (the template's YAML), role, component.
+*/}}
+{{- define "dask.overlaid" -}}
+{{- if or .role.container .role.podTemplate -}}
+{{- $pod := fromYaml .text -}}
+{{- $container := first $pod.spec.containers -}}
+{{- include "dask.overlay" (dict "base" $container "over" .role.container) -}}
+{{- range $key, $value := $container -}}
+{{- if kindIs "invalid" $value -}}
+{{- $_ := unset $container $key -}}
+{{- end -}}
+{{- end -}}
+{{- include "dask.overlay" (dict "base" $pod "over" .role.podTemplate) -}}
+{{- toYaml $pod -}}
+{{- else -}}
+{{- .text -}}
+{{- end -}}
 {{- end }}
 
 {{/* Fields that the main container of both roles has. */}}
@@ -85,6 +117,10 @@ volumes:
 {{- $image := include "dask.imageValues" . | fromYaml -}}
 image: {{ include "dask.image" . | quote }}
 imagePullPolicy: {{ $image.pullPolicy }}
+{{- with .role.command }}
+command:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- with .role.containerSecurityContext }}
 securityContext:
   {{- toYaml . | nindent 2 }}
@@ -123,22 +159,70 @@ livenessProbe:
   value: /dask
 {{- end }}
 {{- end }}
+{{- if .root.Values.tls.secretName }}
+{{- range $name, $value := include "dask.tlsVariables" . | fromYaml }}
+{{- if not (has $name $own) }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- with .role.env }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}
 
-{{/* Mounts of the writable folders, and the user's own. */}}
+{{/*
+Dask's configuration for encrypted comms, by which nobody without a certificate gets a connection. A worker is a client
+as well, in tasks that use the cluster.
+*/}}
+{{- define "dask.tlsVariables" -}}
+{{- $keys := .root.Values.tls.keys -}}
+{{- $folder := "/etc/dask-tls" -}}
+{{- $prefix := include "dask.tlsRole" . -}}
+{{- $roles := ternary (list "SCHEDULER") (list "WORKER" "CLIENT") (eq $prefix "scheduler") -}}
+DASK_DISTRIBUTED__COMM__DEFAULT_SCHEME: tls
+DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION: "true"
+DASK_DISTRIBUTED__COMM__TLS__CA_FILE: {{ $folder }}/{{ $keys.ca }}
+{{- range $roles }}
+DASK_DISTRIBUTED__COMM__TLS__{{ . }}__CERT: {{ $folder }}/{{ get $keys (printf "%sCert" $prefix) }}
+DASK_DISTRIBUTED__COMM__TLS__{{ . }}__KEY: {{ $folder }}/{{ get $keys (printf "%sKey" $prefix) }}
+{{- end }}
+{{- end }}
+
+{{/* Whose certificate a pod has: the reaper, which is there where there is no scheduler, has the workers'. */}}
+{{- define "dask.tlsRole" -}}
+{{- and (eq .component "scheduler") .root.Values.scheduler.enabled | ternary "scheduler" "worker" -}}
+{{- end }}
+
+{{/* The files of the Secret that a role needs, and no others: code of users runs there. */}}
+{{- define "dask.tlsFiles" -}}
+{{- $keys := .root.Values.tls.keys -}}
+{{- $role := include "dask.tlsRole" . -}}
+{{- toYaml (list $keys.ca (get $keys (printf "%sCert" $role)) (get $keys (printf "%sKey" $role)) | uniq) -}}
+{{- end }}
+
+{{/* Mounts of the writable folders, and the user's own, which take the place of the chart's. */}}
 {{- define "dask.volumeMounts" -}}
-- name: scratch
-  mountPath: /tmp
-  subPath: tmp
-- name: scratch
-  mountPath: /dask
-  subPath: dask
-- name: preload
+{{- $own := list -}}
+{{- range .role.mounts.volumeMounts -}}
+{{- $own = append $own (.mountPath | trimSuffix "/") -}}
+{{- end -}}
+{{- range list "tmp" "dask" }}
+{{- if not (has (printf "/%s" .) $own) }}
+- name: dask-scratch
+  mountPath: /{{ . }}
+  subPath: {{ . }}
+{{- end }}
+{{- end }}
+- name: dask-files
   mountPath: /etc/dask-kubernetes-helm
   readOnly: true
+{{- if .root.Values.tls.secretName }}
+- name: dask-tls
+  mountPath: /etc/dask-tls
+  readOnly: true
+{{- end }}
 {{- with .role.mounts.volumeMounts }}
 {{ toYaml . }}
 {{- end }}
@@ -170,14 +254,28 @@ livenessProbe:
 {{- toYaml $constraints -}}
 {{- end }}
 
-{{/* Nodes kept for the role are preferred; the user's own affinity comes on top. */}}
+{{/*
+Nodes kept for the role are preferred or needed; the user's own affinity comes on top. Of a node's required terms one has
+to fit, so what is needed besides goes into each of them.
+*/}}
 {{- define "dask.affinity" -}}
 {{- $affinity := deepCopy (.role.affinity | default dict) -}}
 {{- $node := get $affinity "nodeAffinity" | default dict -}}
-{{- $key := "preferredDuringSchedulingIgnoredDuringExecution" -}}
 {{- $match := dict "key" "k8s.dask.org/node-purpose" "operator" "In" "values" (list .component) -}}
+{{- if eq .role.matchNodePurpose "require" -}}
+{{- $key := "requiredDuringSchedulingIgnoredDuringExecution" -}}
+{{- $terms := list -}}
+{{- range dig $key "nodeSelectorTerms" (list dict) $node | default (list dict) -}}
+{{- $terms = append $terms (set (deepCopy .) "matchExpressions" (concat (list $match) (get . "matchExpressions" | default list))) -}}
+{{- end -}}
+{{- $_ := set $node $key (dict "nodeSelectorTerms" $terms) -}}
+{{- else if eq .role.matchNodePurpose "prefer" -}}
+{{- $key := "preferredDuringSchedulingIgnoredDuringExecution" -}}
 {{- $purpose := dict "weight" 100 "preference" (dict "matchExpressions" (list $match)) -}}
 {{- $_ := set $node $key (concat (list $purpose) (get $node $key | default list)) -}}
+{{- end -}}
+{{- if $node -}}
 {{- $_ := set $affinity "nodeAffinity" $node -}}
+{{- end -}}
 {{- toYaml $affinity -}}
 {{- end }}

@@ -38,6 +38,15 @@ _DURATION = {"oneOf": [{"type": "null"}, *_TIME["oneOf"]]}
 #: A part of a Deployment's name.
 _GROUP_NAME = "^[a-z]([-a-z0-9]{0,18}[a-z0-9])?$"
 _OPTIONAL_OBJECT = {"type": ["object", "null"]}
+_WORDS = {"type": "array", "items": {"type": "string"}}
+_TEMPLATE = {
+    "type": "object",
+    "properties": {
+        "metadata": {"type": "object", "description": "Labels, annotations and the like."},
+        "spec": {"type": "object", "description": "Any field of the spec."},
+    },
+    "additionalProperties": False,
+}
 
 #: What a default can't tell, by the end of a key's path; the longest that fits wins.
 TYPES: dict[str, dict[str, Any]] = {
@@ -69,6 +78,15 @@ TYPES: dict[str, dict[str, Any]] = {
     "daskResources": {"type": "object", "additionalProperties": {"type": "number", "exclusiveMinimum": 0}},
     "scheduler.replicas": {"type": "integer"},
     "worker.replicas": {"type": ["integer", "null"], "minimum": 0},
+    "secretName": {"type": "string", "pattern": "^([a-z0-9]([-.a-z0-9]*[a-z0-9])?)?$"},
+    "serviceTemplate": _TEMPLATE,
+    "podTemplate": _TEMPLATE,
+    "container": _OBJECT,
+    "podDisruptionBudget": _OBJECT,
+    "command": _WORDS,
+    "program": _WORDS,
+    "ports": _OBJECTS,
+    "matchNodePurpose": {"enum": ["prefer", "require", "ignore"]},
     "serviceType": {"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
     "servicePort": _PORT,
     "portDashboard": _PORT,

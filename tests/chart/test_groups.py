@@ -46,7 +46,7 @@ def test_a_group_is_a_deployment_of_its_own() -> None:
     assert gpu["spec"]["replicas"] == 0
     assert default["spec"]["replicas"] == 3
     assert gpu["spec"]["selector"] != default["spec"]["selector"]
-    assert {"name": "WORKER_GROUP", "value": "gpu"} in container(gpu)["env"]
+    assert {"name": "DASKHELM_WORKER_GROUP", "value": "gpu"} in container(gpu)["env"]
     assert "--resources=GPU=1 SLOTS=0.5" in container(gpu)["args"]
     assert not [text for text in container(default)["args"] if "--resources" in text]
 
@@ -143,7 +143,7 @@ def test_only_the_schedulers_container_gets_the_token() -> None:
     values: Any = {"scheduler": {"extraContainers": [{"name": "beside", "image": "b"}]}}
     objects = render(values)
     main, beside = one(objects, "Deployment", "scheduler")["spec"]["template"]["spec"]["containers"]
-    assert "agent" in {mount["name"] for mount in main["volumeMounts"]}
+    assert "dask-agent" in {mount["name"] for mount in main["volumeMounts"]}
     assert "volumeMounts" not in beside
     workers = json.dumps(one(objects, "Deployment", "worker"))
     assert "serviceAccountToken" not in workers
@@ -207,7 +207,10 @@ def test_long_names() -> None:
         ({"lifecycle": {"idleTimeout": 60}, "agent": {"enabled": False}}, ["lifecycle.idleTimeout", "agent.enabled"]),
         ({"lifecycle": {"owner": {"name": "a"}}}, ["lifecycle.owner.name and lifecycle.owner.uid"]),
         ({"worker": {"groups": {"g": {"portDashboard": 8791}}}}, ["worker.groups.g.portDashboard is 8791"]),
-        ({"worker": {"groups": {"g": {"env": [{"name": "POD_NAME"}]}}}}, ["worker.groups.g.env sets POD_NAME"]),
+        (
+            {"worker": {"groups": {"g": {"env": [{"name": "DASKHELM_POD_NAME"}]}}}},
+            ["worker.groups.g.env sets DASKHELM_POD_NAME"],
+        ),
         ({"worker": {"groups": {"default": {}}}}, ["default"]),
         ({"worker": {"groups": {"GPU": {}}}}, ["GPU"]),
         ({"worker": {"groups": {"g": {"replcias": 1}}}}, ["replcias"]),

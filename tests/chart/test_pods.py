@@ -176,7 +176,7 @@ def test_volumes_are_added(role: str) -> None:
     assert mount in mounts
     volumes = {item["name"]: item for item in pod(role, values)["volumes"]}
     assert volume == volumes["data"]
-    assert volumes["scratch"]["emptyDir"] == {"sizeLimit": "5Gi"}
+    assert volumes["dask-scratch"]["emptyDir"] == {"sizeLimit": "5Gi"}
 
 
 @every_role
@@ -243,15 +243,15 @@ def test_worker_probes() -> None:
     ports = {port["name"]: port["containerPort"] for port in main["ports"]}
     expected = {"tcpSocket": {"port": "readiness"}, "periodSeconds": 1, "failureThreshold": 1}
     assert expected == main["readinessProbe"]
-    assert {"name": "READINESS_PORT", "value": str(ports["readiness"])} in main["env"]
+    assert {"name": "DASKHELM_READINESS_PORT", "value": str(ports["readiness"])} in main["env"]
     assert {"livenessProbe", "startupProbe"} & main.keys() == set()
 
 
 @pytest.mark.parametrize("component", ["scheduler", "worker"])
 def test_the_pod_files_are_mounted(component: str) -> None:
     """Each role is told the paths of its mounted preloads, under names that users do not have."""
-    (files,) = (volume["configMap"] for volume in pod(component)["volumes"] if volume["name"] == "preload")
-    (mount,) = (mount for mount in container(component)["volumeMounts"] if mount["name"] == "preload")
+    (files,) = (volume["configMap"] for volume in pod(component)["volumes"] if volume["name"] == "dask-files")
+    (mount,) = (mount for mount in container(component)["volumeMounts"] if mount["name"] == "dask-files")
     config = one(render(), "ConfigMap", "pod-files")
     assert config["metadata"]["name"] == files["name"]
     assert {item["key"] for item in files["items"]} == config["data"].keys()

@@ -48,7 +48,9 @@ def test_impossible_values_of_a_role(role: str, values: dict[str, Any], words: l
     assert f"{role}." in said
 
 
-@pytest.mark.parametrize("name", ["POD_NAME", "CPU_LIMIT", "MEMORY_LIMIT", "READINESS_PORT"])
+@pytest.mark.parametrize(
+    "name", ["DASKHELM_POD_NAME", "DASKHELM_CPU_LIMIT", "DASKHELM_MEMORY_LIMIT", "DASKHELM_READINESS_PORT"]
+)
 def test_variables_that_the_workers_arguments_stand_on(name: str) -> None:
     """A variable that the chart sets can't be set beside it; the message names the keys that are meant."""
     said = refusal({"worker": {"env": [{"name": name, "value": "1"}]}})

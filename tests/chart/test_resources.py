@@ -42,13 +42,13 @@ def test_limits_are_told_by_kubernetes(cpu: Any, memory: Any) -> None:
     values = {"worker": {"resources": resources}}
     main = container("worker", values)
     assert resources == main["resources"]
-    assert option("nthreads", values) == "$(CPU_LIMIT)"
-    assert option("memory-limit", values) == "$(MEMORY_LIMIT)"
+    assert option("nthreads", values) == "$(DASKHELM_CPU_LIMIT)"
+    assert option("memory-limit", values) == "$(DASKHELM_MEMORY_LIMIT)"
     fields = {item["name"]: item["valueFrom"]["resourceFieldRef"] for item in main["env"] if "LIMIT" in item["name"]}
     # No divisor: cores, rounded up to whole ones, and bytes.
     assert fields == {
-        "CPU_LIMIT": {"containerName": "worker", "resource": "limits.cpu"},
-        "MEMORY_LIMIT": {"containerName": "worker", "resource": "limits.memory"},
+        "DASKHELM_CPU_LIMIT": {"containerName": "worker", "resource": "limits.cpu"},
+        "DASKHELM_MEMORY_LIMIT": {"containerName": "worker", "resource": "limits.memory"},
     }
 
 
@@ -56,7 +56,7 @@ def test_threads_may_be_set() -> None:
     """worker.threads_per_worker comes before the limit, and leaves the memory to it."""
     values = {"worker": {"threads_per_worker": 8, "resources": {"limits": {"cpu": "2"}}}}
     assert option("nthreads", values) == "8"
-    assert option("memory-limit", values) == "$(MEMORY_LIMIT)"
+    assert option("memory-limit", values) == "$(DASKHELM_MEMORY_LIMIT)"
 
 
 @pytest.mark.parametrize(
@@ -116,18 +116,19 @@ def test_any_quantity_is_exact(converter: Path, quantities: list[str]) -> None:
 
 
 def test_nanny() -> None:
-    """worker.nanny chooses between a worker under a nanny and a bare one."""
+    """worker.nanny chooses between a worker under a nanny, which is Dask's default, and a bare one."""
     flags = {"--nanny", "--no-nanny"}
-    assert {"--nanny"} == flags & set(container("worker")["args"])
+    assert set() == flags & set(container("worker")["args"])
     assert {"--no-nanny"} == flags & set(container("worker", {"worker": {"nanny": False}})["args"])
 
 
 def test_a_worker_knows_where_it_belongs() -> None:
     """A worker carries its pod's name, gives up after a minute without a scheduler, and writes to its own folder."""
     main = container("worker")
-    assert main["args"][2] == "tcp://demo-dask-scheduler:8786"
-    assert option("name") == "$(POD_NAME)"
-    assert {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}} in main["env"]
+    assert main["args"][2] == "$(DASK_SCHEDULER_ADDRESS)"
+    assert main["env"][0] == {"name": "DASK_SCHEDULER_ADDRESS", "value": "tcp://demo-dask-scheduler:8786"}
+    assert option("name") == "$(DASKHELM_POD_NAME)"
+    assert {"name": "DASKHELM_POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}} in main["env"]
     assert option("death-timeout") == "60"
     assert option("local-directory") == "/dask"
     assert option("dashboard-address", {"worker": {"portDashboard": 9000}}) == ":9000"
@@ -135,7 +136,7 @@ def test_a_worker_knows_where_it_belongs() -> None:
 
 def test_a_scheduler_elsewhere() -> None:
     """Workers go to this release's scheduler, on the port of its Service, unless they are sent elsewhere."""
-    moved = container("worker", {"scheduler": {"servicePort": 9000}})["args"]
-    assert moved[2] == "tcp://demo-dask-scheduler:9000"
-    elsewhere = container("worker", {"worker": {"custom_scheduler_url": "tls://other:1"}})["args"]
-    assert elsewhere[2] == "tls://other:1"
+    moved = container("worker", {"scheduler": {"servicePort": 9000}})["env"]
+    assert moved[0]["value"] == "tcp://demo-dask-scheduler:9000"
+    elsewhere = container("worker", {"worker": {"custom_scheduler_url": "tls://other:1"}})["env"]
+    assert elsewhere[0]["value"] == "tls://other:1"

@@ -11,6 +11,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from dask_kubernetes_helm.values import merge
 from tests.chart import golden, schema
 from tests.chart.helm import CHART, ENVIRONMENTS, EVERYTHING, VALUES, Object, render, run, text
 
@@ -51,7 +52,14 @@ def _with(path: tuple[str, ...], value: Any) -> Object:
 
 LEAVES = dict(_leaves(DEFAULTS))
 #: What everything.yaml leaves as it is: there is no other value, or it would forbid others; other tests change it.
-KEPT = (("scheduler", "replicas"), ("agent", "enabled"), ("worker", "adaptive", "enabled"))
+KEPT = (
+    ("scheduler", "enabled"),
+    ("scheduler", "replicas"),
+    ("agent", "enabled"),
+    ("worker", "adaptive", "enabled"),
+)
+#: Values that mean something beside others only.
+BESIDE: Object = {"tls": {"secretName": "s"}}
 
 
 def test_the_schema_is_one() -> None:
@@ -69,8 +77,9 @@ def test_schema_and_values_name_the_same_keys() -> None:
     """Defaults and schema name the same keys, but for `global`, which is Helm's."""
     named = {path for path, _ in _closed(SCHEMA)}
     given = {path[:depth] for path in LEAVES for depth in range(1, len(path) + 1)}
-    # Inside of env, resources and pullSecrets the schema knows the keys of items that no default has.
-    inner = {path for path in named if {"env", "resources", "pullSecrets"} & set(path[:-1])}
+    # Inside of env, resources, pullSecrets and overlays the schema knows the keys of items that no default has.
+    open_ones = {"env", "resources", "pullSecrets", "podTemplate", "serviceTemplate"}
+    inner = {path for path in named if open_ones & set(path[:-1])}
     assert given == named - inner - {("global",)}
 
 
@@ -92,7 +101,8 @@ def test_every_key_is_described() -> None:
 def test_both_roles_share_their_keys() -> None:
     """What one role can be given the other can too, but for what only one of them has."""
     scheduler, worker = DEFAULTS["scheduler"].keys(), DEFAULTS["worker"].keys()
-    assert {"serviceType", "servicePort", "serviceAnnotations", "loadBalancerIP"} == scheduler - worker
+    service = {"serviceType", "servicePort", "serviceAnnotations", "loadBalancerIP", "serviceTemplate"}
+    assert {*service, "enabled", "podDisruptionBudget"} == scheduler - worker
     own = {"threads_per_worker", "memory_limit", "nanny", "custom_scheduler_url", "portDashboard", "strategy"}
     own |= {"groups", "adaptive", "daskResources"}
     assert own == worker - scheduler
@@ -117,9 +127,10 @@ def _reaches(values: Any, path: tuple[str, ...]) -> bool:
 @pytest.mark.parametrize("path", [path for path in LEAVES if path not in KEPT], ids=".".join)
 def test_every_value_is_used(path: tuple[str, ...]) -> None:
     """A value that is changed changes what is rendered, or is refused for want of another."""
-    changed = json.dumps(_with(path, _at(MOST, path)))
+    beside = {name: dict(given) for name, given in BESIDE.items() if name == path[0] and path[-1] not in given}
+    changed = json.dumps(merge(beside, _with(path, _at(MOST, path))))
     said = run("template", "demo", str(CHART), "--kube-version", "1.34.0", "-n", "ns", "--values", "-", text=changed)
-    assert text() != said.stdout
+    assert text(beside) != said.stdout
     if said.returncode:
         assert f"{'.'.join(path)}" in said.stderr
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dask_kubernetes_helm import HelmCluster
+from dask_kubernetes_helm import HelmCluster, KubeCluster
 
 #: Kinds that a release may leave behind.
 KINDS = "pods,deployments,replicasets,services,configmaps,secrets,serviceaccounts,endpointslices"
@@ -93,6 +93,32 @@ def make_cluster(namespace: Namespace, image: str) -> Iterator[Callable[..., Hel
     def make(**arguments: Any) -> HelmCluster:
         settled = {"namespace": namespace.name, "environment": "ci", "image": image, "quiet": True, "timeout": 120}
         cluster = HelmCluster(**{**settled, **arguments})
+        made.append(cluster)
+        return cluster
+
+    yield make
+    for cluster in made:
+        cluster.close()
+
+
+def small_pod(image: str) -> dict[str, Any]:
+    """A worker's pod as classic's users write it, of which ten fit two cores."""
+    resources = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
+    arguments = ["dask-worker", "--nthreads", "1", "--memory-limit", "400MB", "--death-timeout", "60"]
+    container = {"name": "dask", "image": image, "args": arguments, "resources": resources}
+    return {"kind": "Pod", "metadata": {"labels": {"foo": "bar"}}, "spec": {"containers": [container]}}
+
+
+@pytest.fixture
+def make_classic(namespace: Namespace, image: str) -> Iterator[Callable[..., KubeCluster]]:
+    """Makes classic clusters in the namespace; those that a test leaves open are closed."""
+    made = []
+
+    def make(pod_template: Any = None, **arguments: Any) -> KubeCluster:
+        settled = {"namespace": namespace.name, "quiet": True, "timeout": 120}
+        if arguments.get("deploy_mode") == "local":
+            settled["dashboard_address"] = ":0"
+        cluster = KubeCluster(pod_template or small_pod(image), **{**settled, **arguments})
         made.append(cluster)
         return cluster
 

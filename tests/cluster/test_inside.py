@@ -26,7 +26,7 @@ def test_inside_the_cluster(namespace: Namespace, image: str) -> None:
 
     The nodes share this machine's file system, so the pod mounts the environment that runs this test.
     """
-    role = (ROOT / "docs/role.yaml").read_text()
+    role = (ROOT / "docs/roles/helm.yaml").read_text()
     namespace.kubectl("create", "serviceaccount", "notebook")
     namespace.kubectl("apply", "-f", "-", text=role)
     namespace.kubectl(

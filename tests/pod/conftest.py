@@ -45,7 +45,7 @@ def mounted(role: str, folder: Path) -> str:
 def port(monkeypatch: pytest.MonkeyPatch) -> int:
     """The port that the preload is told."""
     number = free_port()
-    monkeypatch.setenv("READINESS_PORT", str(number))
+    monkeypatch.setenv("DASKHELM_READINESS_PORT", str(number))
     return number
 
 
@@ -79,8 +79,8 @@ async def start(
 
         async def one(group: str = "default", pod: str | None = None, **options: Any) -> Worker:
             pod = pod or f"dask-worker-{group}-{uuid.uuid4().hex[:5]}"
-            monkeypatch.setenv("POD_NAME", pod)
-            monkeypatch.setenv("WORKER_GROUP", group)
+            monkeypatch.setenv("DASKHELM_POD_NAME", pod)
+            monkeypatch.setenv("DASKHELM_WORKER_GROUP", group)
             return await stack.enter_async_context(start_worker(scheduler, preload, name=pod, **options))
 
         yield one

@@ -16,6 +16,7 @@ package that installs releases. The modules, from plain data to the outside::
     api         the agent's door to the Kubernetes API
     adapting    a group kept at the size that its work asks for
     agent       the loop that keeps a release elastic and tidy
+    reaper      a release removed whose scheduler, which is elsewhere, has gone
     leaving     a pod on its way out asks to be emptied first
     readiness   the socket that tells Kubernetes whether a worker is in service
 """

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import math
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, time
 from typing import Any
@@ -47,15 +48,15 @@ class Agent(SchedulerPlugin):  # type: ignore[misc]
         Empties pods, and has the journal.
     api : Api
         The Kubernetes API.
-    file : path
-        The settings.
+    read : callable
+        Gives the settings' text as it is now.
     """
 
     name = "dask-kubernetes-helm-agent"
 
-    def __init__(self, scheduler: Any, desk: Desk, api: Api, file: Path) -> None:
-        self._scheduler, self._desk, self._api, self._file = scheduler, desk, api, file
-        self._text = file.read_text()
+    def __init__(self, scheduler: Any, desk: Desk, api: Api, read: Callable[[], str]) -> None:
+        self._scheduler, self._desk, self._api, self._read_text = scheduler, desk, api, read
+        self._text = read()
         self._told, self._told_until = "", 0.0
         self._settings = Settings.read(self._text)
         #: By it Python notices that another agent has taken this one's place.
@@ -171,7 +172,7 @@ class Agent(SchedulerPlugin):  # type: ignore[misc]
         if monotonic() < self._read + _REREAD:
             return
         self._read = monotonic()
-        text = self._file.read_text()
+        text = self._read_text()
         if text == self._told:
             self._text, self._told = text, ""
         is_late = bool(self._told) and monotonic() < self._told_until
@@ -243,6 +244,6 @@ def start(scheduler: Any, desk: Desk, folder: Path = FOLDER) -> Agent | None:
     file = folder / "settings.json"
     if not file.exists():
         return None
-    agent = Agent(scheduler, desk, Api(folder), file)
+    agent = Agent(scheduler, desk, Api(folder), file.read_text)
     agent.open()
     return agent

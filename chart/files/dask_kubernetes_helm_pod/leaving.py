@@ -21,7 +21,7 @@ from distributed.core import Status
 logger = logging.getLogger("distributed.worker.leaving")
 
 #: Seconds of the grace period that may go by until the worker is told to end.
-TIMEOUT = float(os.environ.get("DRAIN_TIMEOUT", "15"))
+TIMEOUT = float(os.environ.get("DASKHELM_DRAIN_TIMEOUT", "15"))
 #: Seconds that a scheduler may take to answer at all; beyond, it is taken for gone.
 _ANSWER = 2.0
 #: Seconds that a worker may take to end, as long as `dask worker` gives one.

@@ -30,7 +30,7 @@ class Readiness:
 
     def __init__(self, worker: Any) -> None:
         self.worker = worker
-        self.port = int(os.environ.get("READINESS_PORT", "8791"))
+        self.port = int(os.environ.get("DASKHELM_READINESS_PORT", "8791"))
         self.listener: socket.socket | None = None
         self.refused = False
         self.callback = PeriodicCallback(self.update, INTERVAL)

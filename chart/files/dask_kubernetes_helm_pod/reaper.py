@@ -1,0 +1,87 @@
+"""The reaper: removes a release whose scheduler, which is not in it, has gone for good.
+
+A Python process that has the scheduler in itself may be killed at any moment, and nothing of the release would notice:
+its workers would be restarted for ever. Belongs here: holding a connection to that scheduler, and what follows from its
+loss. Never here: anything that a scheduler in the release has the agent for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from pathlib import Path
+from time import monotonic
+
+from distributed.comm import connect
+from distributed.security import Security
+
+from dask_kubernetes_helm_pod.api import Api, ApiError
+from dask_kubernetes_helm_pod.settings import FOLDER, Settings
+
+logger = logging.getLogger("distributed.scheduler.scaling")
+
+#: The request by which the scheduler learns that pods can reach it.
+HELLO = "scaling_reaper"
+#: Seconds that an attempt to connect may take, and between attempts.
+_CONNECT, _PAUSE = 5.0, 1.0
+
+
+async def watch(address: str) -> None:
+    """Hold a connection to the scheduler, and come back once it is lost.
+
+    The kernel of the machine that the scheduler runs on answers for it: one that is busy, or holds the GIL, is there.
+
+    Raises
+    ------
+    OSError
+        There was no connection.
+    """
+    comm = await connect(address, timeout=_CONNECT, **Security().get_connection_args("client"))
+    try:
+        with contextlib.suppress(OSError):
+            await comm.write({"op": HELLO, "reply": True})
+            while True:
+                await comm.read()
+    finally:
+        comm.abort()
+
+
+async def absence(address: str, limit: float) -> None:
+    """Come back once nobody could be reached at the address for `limit` seconds."""
+    seen = monotonic()
+    while monotonic() - seen < limit:
+        with contextlib.suppress(OSError):
+            await watch(address)
+            seen = monotonic()
+            logger.warning("reaper: lost the scheduler at %s", address)
+        await asyncio.sleep(_PAUSE)
+
+
+async def remove(settings: Settings, api: Api) -> None:
+    """Delete the release's owner, and with it all that it owns, this pod included."""
+    while True:
+        try:
+            await api.delete(settings.lifecycle.owner, settings.lifecycle.owner_uid)
+        except ApiError as error:
+            logger.warning("reaper: %s; again in %.0f s", error.strerror, _PAUSE)
+        await asyncio.sleep(_PAUSE)
+
+
+async def main(address: str, folder: Path = FOLDER) -> None:
+    """Wait until the scheduler has gone for good, then remove the release."""
+    settings = Settings.read((folder / "settings.json").read_text())
+    limit = settings.lifecycle.no_client_timeout
+    if limit is None or not settings.lifecycle.owner:
+        raise SystemExit("reaper: the release has no owner, or no time after which it is to be removed")
+    logger.info("reaper: watching the scheduler at %s", address)
+    await absence(address, limit)
+    logger.warning("reaper: removing release %s: no scheduler for %g s", settings.release, limit)
+    await remove(settings, Api(folder))
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s - %(message)s")
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(main(sys.argv[1]))

@@ -1,0 +1,39 @@
+{{/*
+The reaper: where the scheduler is not in the release, nothing of it would notice that the scheduler has gone for good. A
+small pod does, and removes the release through its owner. It has the values of `scheduler`, which there is none of.
+*/}}
+
+{{/* Not empty where there is one. Argument: root. */}}
+{{- define "dask.hasReaper" -}}
+{{- if not .Values.scheduler.enabled -}}
+{{- if and .Values.agent.enabled .Values.lifecycle.owner.uid (not (kindIs "invalid" .Values.lifecycle.noClientTimeout)) -}}
+true
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* The template of its pod. Arguments: root, role, component. */}}
+{{- define "dask.reaperTemplate" -}}
+{{- $role := omit .role "startupProbe" "readinessProbe" "livenessProbe" "command" "initContainers" -}}
+{{- $_ := set $role "serviceAccountName" (include "dask.serviceAccountName" .) -}}
+{{- $scope := dict "root" .root "role" $role "component" "scheduler" -}}
+metadata:
+  {{- include "dask.podMetadata" . | nindent 2 }}
+spec:
+  {{- include "dask.podSpec" $scope | nindent 2 }}
+    {{- include "dask.agentVolume" .root | nindent 4 }}
+  containers:
+    - name: reaper
+      {{- include "dask.container" $scope | nindent 6 }}
+      # Nothing that an image's entrypoint installs is needed.
+      command: [python, -m, dask_kubernetes_helm_pod.reaper]
+      args: [{{ .root.Values.worker.custom_scheduler_url | quote }}]
+      workingDir: /etc/dask-kubernetes-helm
+      env:
+        {{- include "dask.env" . | trim | nindent 8 }}
+      volumeMounts:
+        {{- include "dask.volumeMounts" . | trim | nindent 8 }}
+        - name: dask-agent
+          mountPath: /etc/dask-kubernetes-helm-agent
+          readOnly: true
+{{- end }}

@@ -1,0 +1,256 @@
+"""From what KubeCluster was told to what is installed.
+
+Belongs here: classic dask-kubernetes' arguments and configuration as values of the chart. Never here: what a pod
+template means (translation.py), where it comes from (templates.py), or acting.
+"""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import math
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dask.utils import parse_bytes
+
+from dask_kubernetes_helm import config, naming
+from dask_kubernetes_helm.arguments import worker_count
+from dask_kubernetes_helm.errors import DeployModeError, InvalidArgumentError, TemplateWarning
+from dask_kubernetes_helm.text import did_you_mean
+
+if TYPE_CHECKING:
+    from distributed.security import Security
+
+    from dask_kubernetes_helm.lifecycle import Plan
+    from dask_kubernetes_helm.translation import Translated
+
+logger = logging.getLogger(__name__)
+
+LOCAL, REMOTE = "local", "remote"
+#: What workers of classic dask-kubernetes were told by convention: seconds without a scheduler after which they end.
+DEATH_TIMEOUT = 60.0
+#: `apply_default_affinity` of 2022 in `match_node_purpose`'s words of 2020.
+AFFINITIES = {"preferred": "prefer", "required": "require", "none": "ignore"}
+_SERVICE_TYPES = ("ClusterIP", "NodePort", "LoadBalancer")
+#: What the reaper needs, which does nothing but hold a connection.
+_REAPER = {"requests": {"cpu": "10m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}}
+
+
+@dataclass(frozen=True)
+class ClassicArguments:
+    """KubeCluster's arguments, as far as the release depends on them; see there."""
+
+    pod_template: Any
+    scheduler_pod_template: Any
+    namespace: str | None
+    n_workers: int
+    env: Mapping[str, Any]
+    auth: Any
+    idle_timeout: str | None
+    deploy_mode: str
+    security: Security | None
+    affinity: str
+    service_type: str
+    timeout: float
+    shutdown_on_close: bool = True
+    #: As HelmCluster's has it.
+    chart: str | None = None
+
+    def plan(self, name: str) -> Plan:
+        """What to install, after a look at all that can be looked at."""
+        from dask_kubernetes_helm import certificates, translation  # noqa: PLC0415 - their libraries are slow to import
+        from dask_kubernetes_helm.lifecycle import Plan  # noqa: PLC0415
+        from dask_kubernetes_helm.values import Layer, merge  # noqa: PLC0415
+
+        template = self.template()
+        worker = translation.translate(template, "worker", affinity=self.affinity)
+        said = {"worker": {**self._labelled(worker.values, name, "worker"), "replicas": self.n_workers}}
+        notes = list(worker.notes)
+        if self.deploy_mode == LOCAL:
+            said["scheduler"] = _reaper(worker.values)
+        else:
+            scheduler = self._scheduler(template)
+            notes += scheduler.notes
+            said = merge(said, self._remote(name, scheduler), {"lifecycle": self._idle(scheduler)})
+        alone = DEATH_TIMEOUT if worker.death_timeout is None else worker.death_timeout
+        if self.bound:
+            said = merge(said, {"lifecycle": {"noClientTimeout": alone}})
+        for note in dict.fromkeys(notes):
+            warnings.warn(note, TemplateWarning, stacklevel=2)
+        roles = ("worker",) if self.deploy_mode == LOCAL else ("scheduler", "worker")
+        certified = certificates.of(self.security, roles) if self.security is not None else None
+        layers = [Layer("KubeCluster's pod template", said)]
+        return Plan(name, self.namespace, layers, self.chart, self.auth, self.timeout, self.bound, certified)
+
+    @property
+    def bound(self) -> bool:
+        """Whether the release goes with this process; where the scheduler does, it has to."""
+        return self.shutdown_on_close or self.deploy_mode == LOCAL
+
+    def template(self) -> dict[str, Any]:
+        """The workers' pod template, with the variables that were given besides."""
+        from dask_kubernetes_helm import templates  # noqa: PLC0415 - its libraries are slow to import
+
+        return self._prepared(templates.worker(self.pod_template), "worker")
+
+    def _prepared(self, pod: dict[str, Any], role: str) -> dict[str, Any]:
+        container = pod["spec"]["containers"][0]
+        if not container.get("command") and not container.get("args"):
+            container["args"] = [f"dask-{role}"]
+        own = [{"name": key, "value": str(value)} for key, value in self.env.items()]
+        container["env"] = [*(container.get("env") or []), *own]
+        return pod
+
+    # The scheduler's part -------------------------------------------------------------------------------
+
+    def _scheduler(self, template: dict[str, Any]) -> Translated:
+        from dask_kubernetes_helm import templates, translation  # noqa: PLC0415 - their libraries are slow to import
+
+        given = templates.scheduler(self.scheduler_pod_template)
+        pod = translation.for_scheduler(template) if given is None else self._prepared(given, "scheduler")
+        return translation.translate(pod, "scheduler", affinity=self.affinity)
+
+    def _remote(self, name: str, scheduler: Translated) -> dict[str, Any]:
+        service = config.get("scheduler-service-template") or {}
+        spec = {
+            key: item for key, item in (service.get("spec") or {}).items() if key not in ("selector", "ports", "type")
+        }
+        metadata = {
+            key: item for key, item in (service.get("metadata") or {}).items() if key in ("labels", "annotations")
+        }
+        budget = (config.get("scheduler-pdb-template") or {}).get("spec") or {}
+        return {
+            "scheduler": {
+                **self._labelled(scheduler.values, name, "scheduler"),
+                "serviceType": self.service_type,
+                "serviceTemplate": {key: item for key, item in (("metadata", metadata), ("spec", spec)) if item},
+                "podDisruptionBudget": {key: item for key, item in budget.items() if key != "selector"},
+            }
+        }
+
+    def _idle(self, scheduler: Translated) -> dict[str, Any]:
+        """A scheduler that ends when it is idle would be restarted; what was meant is the cluster's end."""
+        timeout = self.idle_timeout or scheduler.idle_timeout
+        return {"idleTimeout": timeout, "idleAction": "uninstall"} if timeout else {}
+
+    def _labelled(self, values: Mapping[str, Any], name: str, component: str) -> dict[str, Any]:
+        """The labels that classic's users select pods by."""
+        forced = {"dask.org/cluster-name": name, "dask.org/component": component, "user": _user(), "app": "dask"}
+        return {**values, "podLabels": {**(values.get("podLabels") or {}), **forced}}
+
+
+def _reaper(worker: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of `scheduler` by which the reaper runs wherever workers do."""
+    values = {key: worker[key] for key in ("image", "nodeSelector", "priorityClassName") if key in worker}
+    dedicated = [
+        {"key": key, "operator": "Equal", "value": "worker", "effect": "NoSchedule"}
+        for key in ("k8s.dask.org/dedicated", "k8s.dask.org_dedicated")
+    ]
+    return {**values, "tolerations": [*dedicated, *(worker.get("tolerations") or [])], "resources": _REAPER}
+
+
+def _user() -> str:
+    try:
+        return naming.label(getpass.getuser())
+    except (KeyError, OSError):  # no name for this user id
+        return str(os.getuid())
+
+
+# Judging ------------------------------------------------------------------------------------------------
+
+
+def deploy_mode(given: str | None) -> str:
+    """Where the scheduler shall run.
+
+    Raises
+    ------
+    DeployModeError
+    """
+    mode = config.get("deploy-mode", given)
+    if mode not in (LOCAL, REMOTE):
+        raise DeployModeError(
+            f"Unknown deploy mode {mode!r}{did_you_mean(str(mode), (LOCAL, REMOTE))}",
+            cure="Give 'remote' (the scheduler in a pod) or 'local' (the scheduler in this process).",
+        )
+    return str(mode)
+
+
+def affinity(match_node_purpose: str | None, apply_default_affinity: str | None) -> str:
+    """What nodes labelled for Dask mean, in 2020's words; `apply_default_affinity` has 2022's.
+
+    Raises
+    ------
+    InvalidArgumentError
+    """
+    for given, known in ((match_node_purpose, AFFINITIES.values()), (apply_default_affinity, AFFINITIES)):
+        if given is not None and given not in known:
+            raise InvalidArgumentError(
+                f"Attribute must be one of {', '.join(known)}, not {given!r}{did_you_mean(str(given), known)}"
+            )
+    return match_node_purpose or AFFINITIES[apply_default_affinity or "preferred"]
+
+
+def service_type(given: str | None) -> str:
+    """The type of the scheduler's Service.
+
+    Raises
+    ------
+    InvalidArgumentError
+    """
+    kind = config.get("scheduler-service-type", given)
+    if kind not in _SERVICE_TYPES:
+        raise InvalidArgumentError(
+            f"The scheduler's Service can't be of type {kind!r}{did_you_mean(str(kind), _SERVICE_TYPES)}",
+            cure=f"Types are: {', '.join(_SERVICE_TYPES)}.",
+        )
+    return str(kind)
+
+
+def workers_for(arguments: ClassicArguments, *, memory: Any = None, cores: Any = None) -> list[int]:
+    """How many workers have so many bytes, or threads, together.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The template does not tell how large a worker is.
+    """
+    if memory is None and cores is None:
+        return []
+    from dask_kubernetes_helm import sizing, translation  # noqa: PLC0415 - their libraries are slow to import
+
+    worker = translation.translate(arguments.template(), "worker").values
+    limits = (worker.get("resources") or {}).get("limits") or {}
+    sizes = {
+        "cores": (cores, worker.get("threads_per_worker") or limits.get("cpu")),
+        "memory": (None if memory is None else parse_bytes(memory), worker.get("memory_limit") or limits.get("memory")),
+    }
+    found = []
+    for name, (wanted, size) in sizes.items():
+        if wanted is None:
+            continue
+        if not size:
+            raise InvalidArgumentError(
+                f"The pod template does not tell how much a worker has, so scale({name}=...) can't be meant",
+                cure="Give the worker --nthreads and --memory-limit, or the container limits; or scale(n).",
+            )
+        found.append(math.ceil(wanted / sizing.quantity(size)))
+    return found
+
+
+def capped(n: int) -> int:
+    """A number of workers, at most `kubernetes.count.max`."""
+    limit = most()
+    if limit is not None and n > limit:
+        logger.info("Tried to scale beyond maximum number of workers %d > %d", n, limit)
+        return limit
+    return n
+
+
+def most() -> int | None:
+    """`kubernetes.count.max`: the most workers that there may be; None for no limit."""
+    limit = config.get("count.max")
+    return None if limit is None else worker_count(limit, "kubernetes.count.max")

@@ -1,0 +1,168 @@
+"""What users of classic dask-kubernetes call, on what any front has.
+
+Belongs here: classic's verbs and properties. Never here: its arguments (classic.py), or how a release is scaled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from distributed.utils import Log, Logs
+
+from dask_kubernetes_helm import adaptivity, classic_plan, contract
+from dask_kubernetes_helm.arguments import worker_count
+from dask_kubernetes_helm.elastic import ElasticCluster
+from dask_kubernetes_helm.errors import TemplateWarning
+
+if TYPE_CHECKING:
+    from kubernetes.client import V1Pod
+
+    from dask_kubernetes_helm.kube import Kube
+    from dask_kubernetes_helm.lifecycle import Plan
+
+
+class ClassicVerbs(ElasticCluster):
+    """The verbs of classic's KubeCluster; its arguments are `ElasticCluster`'s."""
+
+    _arguments: classic_plan.ClassicArguments
+    #: What is undone at the end.
+    _while_open: contextlib.ExitStack
+
+    async def _end(self) -> None:
+        await super()._end()
+        self._while_open.close()
+
+    async def _prepare(self, plan: Plan, kube: Kube) -> Plan:
+        """Tell of a template that no node is large enough for, before anything is created."""
+        from dask_kubernetes_helm import sizing  # noqa: PLC0415 - its libraries are slow to import
+
+        nodes = await kube.nodes()
+        if nodes and (said := sizing.too_large(sizing.requests(self._arguments.template()), nodes)):
+            warnings.warn(
+                f"{said}. Unless a larger node is added, its pods stay pending.", TemplateWarning, stacklevel=2
+            )
+        return await super()._prepare(plan, kube)
+
+    # Scaling --------------------------------------------------------------------------------------------
+
+    def scale(
+        self,
+        n: int | None = None,
+        worker_group: str | None = None,
+        *,
+        memory: str | float | None = None,
+        cores: int | None = None,
+        force: bool = False,
+        timeout: float | str | None = None,
+    ) -> Any:
+        """Set the number of workers, at most ``kubernetes.count.max``; no result is lost by it.
+
+        Parameters
+        ----------
+        n : int, optional
+            How many.
+        worker_group, force, timeout
+            As for `HelmCluster.scale`.
+        memory : str or float, optional
+            Instead of `n`: bytes that all workers shall have together, e.g. ``"100 GB"``.
+        cores : int, optional
+            Instead of `n`: threads that all workers shall have together.
+
+        Raises
+        ------
+        InvalidArgumentError, InvalidTypeError
+            It is no number of workers, or the template does not tell how large a worker is.
+        ScalingError, KubernetesError
+
+        Examples
+        --------
+        >>> cluster.scale(10)  # doctest: +SKIP
+        """
+        wanted = [] if n is None else [worker_count(n, "n")]
+        wanted += classic_plan.workers_for(self._arguments, memory=memory, cores=cores)
+        count = classic_plan.capped(max(wanted, default=0))
+        return super().scale(count, worker_group, force=force, timeout=timeout)
+
+    def scale_up(self, n: int, **kwargs: Any) -> Any:
+        """The same as `scale`; for who calls it as classic's `Adaptive` did."""
+        return self.scale(n, **kwargs)
+
+    def adapt(
+        self,
+        minimum: int | None = None,
+        maximum: float | None = None,
+        *,
+        worker_group: str | None = None,
+        **keywords: Any,
+    ) -> adaptivity.Adaptive:
+        """Have the number of workers follow the work, up to ``kubernetes.count.max``; see `HelmCluster.adapt`.
+
+        Examples
+        --------
+        >>> cluster.adapt(minimum=1, maximum=100)  # doctest: +SKIP
+        """
+        if keywords.pop("Adaptive", None) is not None:
+            warnings.warn(
+                "adapt(Adaptive=...) is not used: the agent beside the scheduler adapts, and goes on without this process",
+                TemplateWarning,
+                stacklevel=2,
+            )
+        limit = classic_plan.most()
+        if limit is not None:
+            maximum = min(math.inf if maximum is None else maximum, limit)
+        return super().adapt(minimum, maximum, worker_group=worker_group, **keywords)
+
+    # Looking --------------------------------------------------------------------------------------------
+
+    @property
+    def workers(self) -> dict[str, Any]:  # type: ignore[override] # as classic had it
+        """What is known of each worker, by name; nothing yet of those that are still awaited."""
+        known = {str(info["name"]): info for info in self.scheduler_info["workers"].values()}
+        return {name: known.get(name, {}) for name in super().workers}
+
+    @property
+    def scheduler(self) -> Any:
+        """The scheduler itself where it runs in this process; else Dask's requests to it."""
+        return getattr(self._host, "scheduler", None) or self.scheduler_comm
+
+    def pods(self) -> Any:
+        """The workers' pods.
+
+        Returns
+        -------
+        list of kubernetes.client.V1Pod
+
+        Examples
+        --------
+        >>> [pod.metadata.name for pod in cluster.pods()]  # doctest: +SKIP
+        """
+        return self.sync(self._pods)
+
+    async def _pods(self) -> list[V1Pod]:
+        from dask_kubernetes_helm import podmodel  # noqa: PLC0415 - its libraries are slow to import
+
+        release = self._open_release()
+        found = await release.kube.find("pods", contract.selector(release.name, contract.WORKER))
+        return podmodel.pods(found)
+
+    def logs(self, pod: V1Pod | str | None = None, **kwargs: Any) -> Any:
+        """Logs, by the name of the pod; `get_logs` under its old name.
+
+        Parameters
+        ----------
+        pod : V1Pod or str, optional
+            Only this one's, as a `Log`.
+        **kwargs
+            As for `get_logs`.
+        """
+        return self.sync(self._logs, pod, **kwargs)
+
+    async def _logs(self, pod: V1Pod | str | None = None, **kwargs: Any) -> Logs | Log:
+        if pod is None:
+            return await self._get_logs(**{"cluster": False, **kwargs})
+        name = pod if isinstance(pod, str) else str(pod.metadata.name)
+        logs = await self._get_logs(cluster=False, scheduler=False, workers=[name])
+        return logs.get(name, Log(""))

@@ -1,0 +1,102 @@
+"""A cluster's scheduler, where it runs in the release: reached, asked, and asked to end.
+
+Belongs here: what a front needs of its scheduler, wherever that runs. Never here: one in this process (locally.py),
+what Dask's `Cluster` makes of it (base.py), or Kubernetes' part of a route (connect.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from distributed.core import rpc
+
+from dask_kubernetes_helm import contract
+from dask_kubernetes_helm.routing import Routing
+
+if TYPE_CHECKING:
+    from distributed.security import Security
+
+    from dask_kubernetes_helm.connect import Connection
+    from dask_kubernetes_helm.kube import Kube
+    from dask_kubernetes_helm.lifecycle import Plan
+    from dask_kubernetes_helm.progress import Progress
+    from dask_kubernetes_helm.release import Release
+
+#: Seconds that one request of a scheduler may take.
+_PROBE_TIMEOUT = 2
+
+
+class RemoteScheduler:
+    """A scheduler in the release.
+
+    Parameters
+    ----------
+    security : distributed.security.Security, optional
+        Certificates.
+    routing : callable
+        Gives how to reach it.
+
+    Attributes
+    ----------
+    connection : Connection, optional
+        The route to it, once it is reached.
+    """
+
+    def __init__(self, security: Security | None = None, routing: Callable[[], Routing] = Routing.configured) -> None:
+        self.security, self._routing = security, routing
+        self.connection: Connection | None = None
+
+    @property
+    def scheme(self) -> str:
+        """How addresses of schedulers begin."""
+        return "tls" if self.security is not None else "tcp"
+
+    @property
+    def connection_args(self) -> dict[str, Any]:
+        """What Dask needs to connect."""
+        return dict(self.security.get_connection_args("client")) if self.security is not None else {}
+
+    async def prepare(self, plan: Plan, kube: Kube) -> Plan:  # noqa: ARG002 - the local one needs it
+        """Do what comes before the release; what to install then."""
+        self._routing()  # refuses what can't be meant
+        return plan
+
+    async def reach(self, release: Release, progress: Progress, timeout: float) -> Connection:
+        """Open a route and wait until the scheduler answers; see `Release.reach`."""
+        routing = dataclasses.replace(self._routing(), scheme=self.scheme)
+        self.connection = await release.reach(self._answers, progress, timeout, routing)
+        return self.connection
+
+    async def log(self, release: Release) -> str:
+        """The scheduler's log."""
+        return "\n".join((await release.logs(contract.SCHEDULER)).values())
+
+    async def farewell(self) -> None:
+        """Ask the scheduler to end, which takes its workers along."""
+        if self.connection:
+            with contextlib.suppress(OSError, asyncio.TimeoutError):
+                async with self._rpc(self.connection.address) as scheduler:
+                    await asyncio.wait_for(scheduler.terminate(), _PROBE_TIMEOUT)
+
+    async def close(self) -> None:
+        """Give the route up."""
+        if self.connection:
+            await self.connection.close()
+
+    def _rpc(self, address: str) -> Any:
+        return rpc(address, timeout=_PROBE_TIMEOUT, connection_args=self.connection_args)
+
+    async def _answers(self, address: str) -> bool:
+        """Whether a Dask scheduler answers."""
+        scheduler = self._rpc(address)
+        try:
+            await asyncio.wait_for(scheduler.echo(data=None), _PROBE_TIMEOUT)
+        except (OSError, asyncio.TimeoutError):
+            return False
+        finally:
+            await scheduler.close_rpc()
+        return True

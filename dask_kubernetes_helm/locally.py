@@ -1,0 +1,281 @@
+"""A cluster's scheduler in this process, as classic dask-kubernetes had it first; only workers are in the release.
+
+Belongs here: starting it where pods reach it, and the agent beside it. Never here: what any scheduler is asked
+(hosting.py), or what the agent does (see chart/files, which is imported from there).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import functools
+import ipaddress
+import logging
+import socket
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from distributed import Scheduler
+from distributed.utils import get_ip
+
+from dask_kubernetes_helm import config, contract
+from dask_kubernetes_helm.errors import InvalidArgumentError, KubernetesError, PortInUseError
+from dask_kubernetes_helm.hosting import RemoteScheduler
+
+if TYPE_CHECKING:
+    from distributed.security import Security
+
+    from dask_kubernetes_helm.connect import Connection
+    from dask_kubernetes_helm.kube import Kube
+    from dask_kubernetes_helm.lifecycle import Plan
+    from dask_kubernetes_helm.progress import Progress
+    from dask_kubernetes_helm.release import Release
+
+logger = logging.getLogger(__name__)
+
+#: Seconds after the start in which a pod should have reached the scheduler.
+_REACHED = 45.0
+
+
+class LocalScheduler(RemoteScheduler):
+    """A scheduler in this process, which the release's workers connect to.
+
+    Parameters
+    ----------
+    security : distributed.security.Security, optional
+        Certificates.
+    host, interface : str, optional
+        Where it listens; by default everywhere, and workers get the address that leads from here to the API server.
+    port : int
+        Its port; 0 for any.
+    dashboard_address : str
+        Where its dashboard listens.
+    """
+
+    def __init__(
+        self,
+        security: Security | None = None,
+        *,
+        host: str | None = None,
+        interface: str | None = None,
+        port: int = 0,
+        dashboard_address: str = ":8787",
+    ) -> None:
+        super().__init__(security)
+        self._host, self._interface, self._port, self._dashboard = host, interface, port, dashboard_address
+        self.scheduler: Any = None
+        self._greeted = asyncio.Event()
+        self._doubting: asyncio.Task[None] | None = None
+
+    @classmethod
+    def configured(
+        cls,
+        security: Security | None,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        interface: str | None = None,
+        protocol: str | None = None,
+        dashboard_address: str | None = None,
+    ) -> LocalScheduler:
+        """What is given; else as Dask's configuration says.
+
+        Raises
+        ------
+        InvalidArgumentError
+            The protocol can't be meant, or does not go with the certificates.
+        """
+        scheme = str(config.get("protocol", protocol)).removesuffix("://")
+        if scheme not in ("tcp", "tls"):
+            raise InvalidArgumentError(f"protocol is {protocol!r}", cure="Give 'tcp://' or 'tls://'.")
+        if scheme == "tls" and security is None:
+            raise InvalidArgumentError(
+                "protocol is tls://, but there are no certificates",
+                cure="Give security=distributed.security.Security(...), for example Security.temporary().",
+            )
+        if protocol is not None and scheme == "tcp" and security is not None:
+            raise InvalidArgumentError("protocol is tcp://, but security has certificates", cure="Leave protocol out.")
+        return cls(
+            security,
+            host=config.get("host", host),
+            interface=config.get("interface", interface),
+            port=config.get("port", port),
+            dashboard_address=config.get("dashboard_address", dashboard_address),
+        )
+
+    async def prepare(self, plan: Plan, kube: Kube) -> Plan:
+        """Start it; the release's workers go to its address."""
+        from dask_kubernetes_helm.values import Layer  # noqa: PLC0415 - its libraries are slow to import
+
+        pod = _pod_package()
+        address = await self._listen(kube.credentials.server)
+        pod.desk.Desk(self.scheduler).open()
+        self.scheduler.handlers[pod.reaper_hello] = self._greet
+        values = {"scheduler": {"enabled": False}, "worker": {"custom_scheduler_url": address}}
+        return dataclasses.replace(plan, layers=[*plan.layers, Layer("the local scheduler", values)])
+
+    async def _listen(self, server: str) -> str:
+        everywhere = self._host in (None, "", "0.0.0.0", "::") and not self._interface  # noqa: S104 - compared only
+        where = {"interface": self._interface} if self._interface else {"host": self._host or "0.0.0.0"}  # noqa: S104
+        try:
+            self.scheduler = await Scheduler(
+                protocol=f"{self.scheme}://",
+                port=self._port,
+                security=self.security,
+                dashboard_address=self._dashboard,
+                **where,
+            )
+        except OSError as error:
+            raise PortInUseError(
+                f"The scheduler can't listen on {self._interface or self._host}:{self._port}: {error}",
+                cure="Give another host, interface or port; port=0 takes any that is free.",
+            ) from error
+        host = await asyncio.to_thread(_own_address, server) if everywhere else _host_of(self.scheduler.address)
+        return f"{self.scheme}://{host}:{self.scheduler.port}"
+
+    async def reach(self, release: Release, progress: Progress, timeout: float) -> Connection:  # noqa: ARG002 - it is here
+        """Have the agent run beside it, by this process's own credentials."""
+        from dask_kubernetes_helm.connect import Connection  # noqa: PLC0415 - its libraries are slow to import
+
+        pod = _pod_package()
+        for item in await release.kube.find("configmaps", contract.selector(release.name, contract.AGENT)):
+            settings = functools.partial(str, item["data"][contract.SETTINGS])
+            desk = self.scheduler.plugins[pod.desk.Desk.name]
+            pod.agent.Agent(self.scheduler, desk, _Api(release.kube, pod.ApiError), settings).open()
+        dashboard = self.scheduler.services.get("dashboard")
+        self.connection = Connection(
+            "this process",
+            "the scheduler runs in it",
+            _host_of(self.scheduler.address),
+            self.scheduler.port,
+            dashboard.port if dashboard else 0,
+            self.scheme,
+        )
+        self._doubting = asyncio.create_task(self._doubt(release))
+        progress.done("scheduler", f"listens at {self.connection.address}")
+        return self.connection
+
+    async def log(self, release: Release) -> str:  # noqa: ARG002 - it is this process's own
+        """What it has logged."""
+        return "\n".join(line for _, line in self.scheduler.get_logs())
+
+    def _greet(self) -> str:
+        self._greeted.set()
+        return "OK"
+
+    async def _doubt(self, release: Release) -> None:
+        """Say so where a pod runs that can't reach this process: nothing else would tell why workers don't come."""
+        from dask_kubernetes_helm import diagnosis  # noqa: PLC0415 - only here
+
+        while not self._greeted.is_set():
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._greeted.wait(), _REACHED)
+                return
+            with contextlib.suppress(OSError, KubernetesError):
+                pods = await release.kube.find("pods", contract.selector(release.name, contract.REAPER))
+                if any(diagnosis.is_started(pod, contract.REAPER) for pod in pods):
+                    logger.warning(
+                        "release %s: no pod has reached the scheduler in this process at %s; give the address by which "
+                        "pods reach this machine (host= or interface=), or deploy_mode='remote'",
+                        release.name,
+                        self.connection.address if self.connection else "",
+                    )
+                    return
+
+    async def close(self) -> None:
+        """End it."""
+        if self._doubting is not None:
+            self._doubting.cancel()
+            await asyncio.gather(self._doubting, return_exceptions=True)
+        if self.scheduler is not None:
+            await self.scheduler.close()
+        await super().close()
+
+
+class _Api:
+    """The agent's door to the API in this process; see api.py in chart/files."""
+
+    def __init__(self, kube: Kube, error: type[OSError]) -> None:
+        self._kube, self._error = kube, error
+
+    @property
+    def calls(self) -> int:
+        return self._kube.calls
+
+    def close(self) -> None:
+        """The requests are the cluster's own, so there is nothing to close."""
+
+    async def replicas(self, deployment: str) -> int:
+        """A Deployment's number of pods."""
+        with self._translated():
+            scale = await self._kube.get("deployments", f"{deployment}/scale")
+        return int(scale.get("spec", {}).get("replicas", 0))
+
+    async def scale(self, deployment: str, replicas: int, seen: int) -> bool:
+        """Set it, if it is what we take it for; whether it was."""
+        with self._translated():
+            return await self._kube.scale(deployment, replicas, seen)
+
+    async def created(self, owner: str) -> float:
+        """When the owner was made, in seconds since the epoch."""
+        from dask_kubernetes_helm import ownership  # noqa: PLC0415 - its libraries are slow to import
+
+        with self._translated():
+            return ownership.created(await self._kube.get("configmaps", owner))
+
+    async def delete(self, owner: str, uid: str) -> None:
+        """Delete the owner, and with it all that it owns."""
+        from dask_kubernetes_helm import ownership  # noqa: PLC0415 - its libraries are slow to import
+
+        with self._translated():
+            await ownership.remove(self._kube, ownership.Owner(owner, uid))
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except KubernetesError as error:
+            raise self._error(error.status or 0, str(error)) from error
+
+
+@dataclasses.dataclass(frozen=True)
+class _PodPackage:
+    """What this process needs of the package that runs in pods."""
+
+    desk: Any
+    agent: Any
+    ApiError: type[OSError]
+    reaper_hello: str
+
+
+def _pod_package() -> _PodPackage:
+    """The package that the chart mounts into pods, from the chart that this package has."""
+    folder = str(contract.chart_path() / "files")
+    if folder not in sys.path:
+        sys.path.append(folder)
+    from dask_kubernetes_helm_pod import agent, api, desk, reaper  # noqa: PLC0415 - the path was made just now
+
+    return _PodPackage(desk, agent, api.ApiError, reaper.HELLO)
+
+
+def _own_address(server: str) -> str:
+    """The address that this machine has on the way to the API server, by which pods are likely to reach it.
+
+    A server on this machine itself tells nothing; the address on the way out is taken then.
+    """
+    url = urlsplit(server)
+    with contextlib.suppress(OSError):
+        family, kind, _, _, address = socket.getaddrinfo(url.hostname, url.port or 443, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.connect(address)  # sends nothing
+            host = str(probe.getsockname()[0])
+        if not ipaddress.ip_address(host).is_loopback:
+            return f"[{host}]" if ":" in host else host
+    return str(get_ip())
+
+
+def _host_of(address: str) -> str:
+    return address.partition("://")[2].rpartition(":")[0]
