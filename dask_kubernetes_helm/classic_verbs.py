@@ -8,11 +8,12 @@ from __future__ import annotations
 import contextlib
 import math
 import warnings
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from distributed.utils import Log, Logs
 
-from dask_kubernetes_helm import adaptivity, classic_plan, contract
+from dask_kubernetes_helm import adaptivity, classic_plan, config, contract
 from dask_kubernetes_helm.arguments import worker_count
 from dask_kubernetes_helm.elastic import ElasticCluster
 from dask_kubernetes_helm.errors import TemplateWarning
@@ -90,6 +91,34 @@ class ClassicVerbs(ElasticCluster):
         """The same as `scale`; for who calls it as classic's `Adaptive` did."""
         return self.scale(n, **kwargs)
 
+    def scale_down(self, workers: Iterable[Any], **kwargs: Any) -> Any:
+        """Let these workers go, and no others; no result is lost by it.
+
+        Pods that are still starting go first, as Kubernetes sees to it.
+
+        Parameters
+        ----------
+        workers : iterable of str
+            Their names or addresses.
+        **kwargs
+            ``force`` and ``timeout``, as for `scale`.
+
+        Examples
+        --------
+        >>> cluster.scale_down([next(iter(cluster.workers))])  # doctest: +SKIP
+        """
+        return self.sync(self._scale_down, [str(worker) for worker in workers], **kwargs)
+
+    async def _scale_down(self, workers: list[str], *, force: bool = False, timeout: Any = None) -> None:
+        seconds = config.seconds(config.get("drain-timeout", timeout), "timeout")
+        known = self.scheduler_info["workers"].items()
+        names = {str(info["name"]) for address, info in known if {address, str(info["name"])} & set(workers)}
+        # Of several workers in a pod each is called after it.
+        pods = {pod for pod in await self._pod_names() if any(f"{name}-".startswith(f"{pod}-") for name in names)}
+        replicas = self._open_release().replicas[contract.DEFAULT_GROUP]
+        if pods:
+            await self._scale(replicas - len(pods), force=force, timeout=seconds, chosen=tuple(sorted(pods)))
+
     def adapt(
         self,
         minimum: int | None = None,
@@ -145,8 +174,11 @@ class ClassicVerbs(ElasticCluster):
         from dask_kubernetes_helm import podmodel  # noqa: PLC0415 - its libraries are slow to import
 
         release = self._open_release()
-        found = await release.kube.find("pods", contract.selector(release.name, contract.WORKER))
-        return podmodel.pods(found)
+        return podmodel.pods(await release.kube.find("pods", contract.selector(release.name, contract.WORKER)))
+
+    async def _pod_names(self) -> list[str]:
+        release = self._open_release()
+        return await release.kube.names("pods", contract.selector(release.name, contract.WORKER))
 
     def logs(self, pod: V1Pod | str | None = None, **kwargs: Any) -> Any:
         """Logs, by the name of the pod; `get_logs` under its old name.

@@ -116,11 +116,19 @@ class ElasticCluster(ReleaseCluster):
         seconds = config.seconds(config.get("drain-timeout", timeout), "timeout")
         return self.sync(self._scale, count, worker_group, force=force, timeout=seconds)
 
-    async def _scale(self, n: int, worker_group: str | None = None, *, force: bool = False, timeout: float) -> None:
+    async def _scale(
+        self,
+        n: int,
+        worker_group: str | None = None,
+        *,
+        force: bool = False,
+        timeout: float,
+        chosen: tuple[str, ...] = (),
+    ) -> None:
         scaling = self._open_scaling()
         if adaptive := self._adaptives.pop(worker_group or contract.DEFAULT_GROUP, None):
             adaptive.state = "stopped"
-        await scaling.scale(n, worker_group, force=force, timeout=timeout)
+        await scaling.scale(n, worker_group, force=force, timeout=timeout, chosen=chosen)
 
     def scaling_history(self) -> Any:
         """What was done to the number of workers, by whom and why, the newest last.

@@ -38,7 +38,7 @@ def values(
     if packages:
         note = (
             f"For {' and '.join(dict.fromkeys(packages))}, which installs into the image's own files, the container "
-            "runs as root without the chart's restrictions; an image that has the packages starts faster and keeps them."
+            "runs as root without the chart's restrictions; an image that has them starts faster and keeps these."
         )
         return {**_NOBODY, **_overlays(None, {"runAsUser": 0, "runAsNonRoot": False})}, [note]
     if others:

@@ -46,6 +46,7 @@ class Wish:
     target: int
     force: bool
     timeout: float
+    chosen: tuple[str, ...] = ()
 
 
 class Scaling:
@@ -73,7 +74,9 @@ class Scaling:
             async with lock:
                 pass
 
-    async def scale(self, target: int, group: str | None, *, force: bool, timeout: float) -> None:
+    async def scale(
+        self, target: int, group: str | None, *, force: bool, timeout: float, chosen: tuple[str, ...] = ()
+    ) -> None:
         """Give a group `target` pods; a newer call for the same group takes its place.
 
         Parameters
@@ -86,6 +89,8 @@ class Scaling:
             Also where results are lost by it.
         timeout : float
             Seconds that running tasks have to end.
+        chosen : tuple of str
+            Names of the pods that are to leave, if it matters.
 
         Raises
         ------
@@ -99,7 +104,7 @@ class Scaling:
         """
         group = group or contract.DEFAULT_GROUP
         self._release.deployment(group)
-        self._wishes[group] = wish = Wish(group, target, force, timeout)
+        self._wishes[group] = wish = Wish(group, target, force, timeout, chosen)
         act = _Act(self._release, self._desk, wish, lambda: self._wishes[group] is wish)
         async with self._locks.setdefault(group, asyncio.Lock()):
             with contextlib.suppress(SupersededError):
@@ -193,6 +198,7 @@ class _Act:
             seen=seen,
             timeout=self._wish.timeout,
             force=self._wish.force,
+            chosen=self._wish.chosen,
             **self._told,
         )
         if state is None:

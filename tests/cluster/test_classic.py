@@ -212,3 +212,18 @@ def test_idle_clusters_end(make_classic, namespace: Namespace) -> None:
     cluster = make_classic(n_workers=1, idle_timeout="5 seconds")
     until(lambda: namespace.objects(ALL) == set(), timeout=90)
     cluster.close()
+
+
+def test_chosen_workers_leave(make_classic, namespace: Namespace) -> None:
+    """scale_down lets exactly the workers go that it is given, by name or address, and nothing is lost."""
+    cluster = make_classic(n_workers=4)
+    with Client(cluster) as client:
+        client.wait_for_workers(4, timeout=90)
+        held = client.map(lambda x: x + 1, range(40))
+        client.gather(held)
+        first, second, *others = sorted(cluster.workers)
+        address = next(a for a, info in cluster.scheduler_info["workers"].items() if info["name"] == second)
+        cluster.scale_down([first, address])
+        until(lambda: cluster.observed == set(others))
+        assert sum(client.gather(held)) == 820
+        assert namespace.replicas() == 2

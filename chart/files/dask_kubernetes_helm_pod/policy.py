@@ -6,8 +6,8 @@ Belongs here: choosing. Never here: a live scheduler (retiring.py reads it), Kub
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,17 @@ def surplus(in_service: int, target: int) -> int:
     (6, 0)
     """
     return max(0, in_service - target)
+
+
+def among(pods: Iterable[Pod], chosen: Sequence[str]) -> list[Pod]:
+    """The pods, of which only the chosen ones can leave, if any are.
+
+    Examples
+    --------
+    >>> [pod.fixed for pod in among([Pod("a"), Pod("b")], ["b"])]
+    ['others were chosen', '']
+    """
+    return [pod if pod.name in chosen or not chosen else replace(pod, fixed="others were chosen") for pod in pods]
 
 
 def choose(pods: Iterable[Pod], count: int, elsewhere: float = 0.0) -> Choice:

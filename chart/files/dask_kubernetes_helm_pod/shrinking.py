@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict, dataclass
 from time import monotonic
 from typing import Any
@@ -53,6 +53,8 @@ class Order:
         Pods leave even with results that nobody can take.
     key : callable, optional
         See `facts.pods`.
+    chosen : sequence of str
+        Names of the pods that are to leave; none: whoever costs least.
     """
 
     group: str
@@ -63,6 +65,7 @@ class Order:
     timeout: float
     force: bool = False
     key: Callable[[Any], Hashable] | None = None
+    chosen: Sequence[str] = ()
 
 
 class Shrink:
@@ -112,7 +115,7 @@ class Shrink:
 
     async def _empty(self) -> None:
         order, scheduler = self.order, self._scheduler
-        pods = facts.pods(scheduler, order.group, order.key)
+        pods = policy.among(facts.pods(scheduler, order.group, order.key), order.chosen)
         elsewhere = float("inf") if order.force else facts.room_elsewhere(scheduler, order.group)
         choice = policy.choose(pods, policy.surplus(len(pods), order.target), elsewhere)
         self.kept += choice.kept
