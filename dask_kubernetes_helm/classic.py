@@ -9,6 +9,7 @@ Source: https://kubernetes.dask.org/en/2022.10.1/kubecluster.html
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import warnings
 from collections.abc import Mapping
@@ -150,8 +151,9 @@ class KubeCluster(ClassicVerbs):
         local["dashboard_address"] = dashboard_address
         is_local = told.deploy_mode == classic_plan.LOCAL
         self._while_open = contextlib.ExitStack()
-        if kwargs.get("silence_logs"):
-            self._while_open.enter_context(silence_logging_cmgr(kwargs["silence_logs"]))
+        # A scheduler in this process would tell of each worker and client, as LocalCluster's would.
+        if silent := kwargs.get("silence_logs", logging.WARNING if is_local else None):
+            self._while_open.enter_context(silence_logging_cmgr(silent))
         super().__init__(
             naming.lenient(config.get("name", name or config.get("worker-name")), os.environ),
             told,

@@ -72,7 +72,7 @@ def written(amount: Fraction, resource: str = "memory") -> str:
     Examples
     --------
     >>> written(Fraction(6 * 1024**3)), written(Fraction(6 * 10**9)), written(Fraction(1, 2), "cpu")
-    ('6Gi', '5.59Gi', '500m')
+    ('6Gi', '5.588Gi', '500m')
     """
     if resource == "cpu" and amount.denominator != 1:
         return f"{round(amount * 1000)}m"
