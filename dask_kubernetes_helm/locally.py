@@ -10,11 +10,13 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
+import importlib
 import ipaddress
 import logging
 import socket
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -68,6 +70,7 @@ class LocalScheduler(RemoteScheduler):
         self._host, self._interface, self._port, self._dashboard = host, interface, port, dashboard_address
         self.scheduler: Any = None
         self._greeted = asyncio.Event()
+        self._drawing: asyncio.Task[None] | None = None
         self._doubting: asyncio.Task[None] | None = None
 
     @classmethod
@@ -112,6 +115,7 @@ class LocalScheduler(RemoteScheduler):
 
         pod = _pod_package()
         address = await self._listen(kube.credentials.server)
+        self._drawing = asyncio.create_task(self._draw())
         pod.desk.Desk(self.scheduler).open()
         self.scheduler.handlers[pod.reaper_hello] = self._greet
         values = {"scheduler": {"enabled": False}, "worker": {"custom_scheduler_url": address}}
@@ -126,6 +130,8 @@ class LocalScheduler(RemoteScheduler):
                 port=self._port,
                 security=self.security,
                 dashboard_address=self._dashboard,
+                # Bokeh takes half a second to import, which would come before the workers; so it comes beside them.
+                dashboard=None if find_spec("bokeh") is None else False,
                 **where,
             )
         except OSError as error:
@@ -136,6 +142,17 @@ class LocalScheduler(RemoteScheduler):
         host = await asyncio.to_thread(_own_address, server) if everywhere else _host_of(self.scheduler.address)
         return f"{self.scheme}://{host}:{self.scheduler.port}"
 
+    async def _draw(self) -> None:
+        """Add the dashboard to the scheduler's pages, as Dask does where it is made with one."""
+        if find_spec("bokeh") is None:
+            return
+        try:
+            pages = await asyncio.to_thread(importlib.import_module, "distributed.dashboard.scheduler")
+        except ImportError as error:
+            logger.warning("There is no dashboard: %s", error)
+            return
+        pages.connect(self.scheduler.http_application, self.scheduler.http_server, self.scheduler, prefix="/")
+
     async def reach(self, release: Release, progress: Progress, timeout: float) -> Connection:  # noqa: ARG002 - it is here
         """Have the agent run beside it, by this process's own credentials."""
         from dask_kubernetes_helm.connect import Connection  # noqa: PLC0415 - its libraries are slow to import
@@ -145,6 +162,8 @@ class LocalScheduler(RemoteScheduler):
             settings = functools.partial(str, item["data"][contract.SETTINGS])
             desk = self.scheduler.plugins[pod.desk.Desk.name]
             pod.agent.Agent(self.scheduler, desk, _Api(release.kube, pod.ApiError), settings).open()
+        if self._drawing is not None:
+            await self._drawing
         dashboard = self.scheduler.services.get("dashboard")
         self.connection = Connection(
             "this process",
@@ -187,9 +206,9 @@ class LocalScheduler(RemoteScheduler):
 
     async def close(self) -> None:
         """End it."""
-        if self._doubting is not None:
-            self._doubting.cancel()
-            await asyncio.gather(self._doubting, return_exceptions=True)
+        for task in filter(None, (self._drawing, self._doubting)):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
         if self.scheduler is not None:
             await self.scheduler.close()
         await super().close()

@@ -26,7 +26,7 @@ spec:
     - name: reaper
       {{- include "dask.container" $scope | nindent 6 }}
       # Nothing that an image's entrypoint installs is needed.
-      command: [python, -m, dask_kubernetes_helm_pod.reaper]
+      command: [python, -m, dask_kubernetes_helm_pod]
       args: [{{ .root.Values.worker.custom_scheduler_url | quote }}]
       workingDir: /etc/dask-kubernetes-helm
       env:

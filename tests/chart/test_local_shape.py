@@ -122,15 +122,17 @@ def test_the_reaper() -> None:
     spec = deployment["spec"]["template"]["spec"]
     (main,) = spec["containers"]
     assert main["name"] == contract.REAPER
-    assert main["command"] == ["python", "-m", "dask_kubernetes_helm_pod.reaper"]
+    *python, module = main["command"]
+    assert python == ["python", "-m"]
     assert main["args"] == [ADDRESS]
     mounts = {mount["name"]: mount["mountPath"] for mount in main["volumeMounts"] if mount["name"] != "dask-scratch"}
     assert main["workingDir"] == mounts["dask-files"]
     volumes = {volume["name"]: volume for volume in spec["volumes"]}
     assert mounts.keys() <= volumes.keys()
-    assert "dask_kubernetes_helm_pod/reaper.py" in {
-        item["path"] for item in volumes["dask-files"]["configMap"]["items"]
-    }
+    paths = {item["path"] for item in volumes["dask-files"]["configMap"]["items"]}
+    started = module.replace(".", "/")
+    assert {f"{started}.py", f"{started}/__main__.py"} & paths
+    assert "dask_kubernetes_helm_pod/reaper.py" in paths
     sources = volumes["dask-agent"]["projected"]["sources"]
     assert {kind for source in sources for kind in source} == {"configMap", "serviceAccountToken", "downwardAPI"}
     settings = json.loads(one(render(REAPED), "ConfigMap", "agent")["data"][contract.SETTINGS])

@@ -142,6 +142,22 @@ async def test_a_scheduler_that_never_was() -> None:
     assert monotonic() - started >= LIMIT
 
 
+async def test_a_time_that_began_before() -> None:
+    """What had passed before it could look counts, so that a start that takes long delays nothing."""
+    started = monotonic()
+    absence = reaper.absence(f"tcp://127.0.0.1:{free_port()}", LONG * 2, started - LONG * 2 + LIMIT)
+    await asyncio.wait_for(absence, LONG)
+    assert monotonic() - started >= LIMIT
+
+
+async def test_nobody_is_absent_before_a_look(host: Host, begin: Any) -> None:
+    """A time that is over before the first look, as Dask's import takes longer, ends no scheduler that is there."""
+    await host.start()
+    task = begin(reaper.absence(host.address, LIMIT, monotonic() - LIMIT * 2))
+    assert await lasts(task, LIMIT * 2)
+    assert host.greeted == 1
+
+
 async def test_a_scheduler_that_starts_late(host: Host, begin: Any) -> None:
     """The reaper may be there before the scheduler listens."""
     task = begin(reaper.absence(host.address, LONG))
@@ -239,7 +255,7 @@ async def test_main(host: Host, tmp_path: Path, begin: Any, monkeypatch: pytest.
     monkeypatch.setattr(reaper, "Api", lambda folder: folders.append(folder) or api)
     (tmp_path / "settings.json").write_text(_settings(owner=OWNER, noClientTimeout="600 ms"))
     await host.start()
-    task = begin(reaper.main(host.address, tmp_path))
+    task = begin(reaper.main(host.address, folder=tmp_path))
     assert await lasts(task, 1.2)
     assert api.asked == []
     await host.end()
@@ -265,4 +281,4 @@ async def test_settings_that_can_not_be_meant(
     monkeypatch.setattr(reaper, "Api", lambda _: pytest.fail("the API was asked"))
     (tmp_path / "settings.json").write_text(_settings(**lifecycle))
     with pytest.raises(SystemExit, match="no owner, or no time"):
-        await reaper.main("tcp://127.0.0.1:1", tmp_path)
+        await reaper.main("tcp://127.0.0.1:1", folder=tmp_path)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sys
 from pathlib import Path
 from time import monotonic
 
@@ -48,9 +47,9 @@ async def watch(address: str) -> None:
         comm.abort()
 
 
-async def absence(address: str, limit: float) -> None:
-    """Come back once nobody could be reached at the address for `limit` seconds."""
-    seen = monotonic()
+async def absence(address: str, limit: float, seen: float | None = None) -> None:
+    """Come back once nobody could be reached at the address for `limit` seconds, or since it was seen last."""
+    seen = monotonic() if seen is None else seen
     while monotonic() - seen < limit:
         with contextlib.suppress(OSError):
             await watch(address)
@@ -69,19 +68,13 @@ async def remove(settings: Settings, api: Api) -> None:
         await asyncio.sleep(_PAUSE)
 
 
-async def main(address: str, folder: Path = FOLDER) -> None:
+async def main(address: str, began: float | None = None, folder: Path = FOLDER) -> None:
     """Wait until the scheduler has gone for good, then remove the release."""
     settings = Settings.read((folder / "settings.json").read_text())
     limit = settings.lifecycle.no_client_timeout
     if limit is None or not settings.lifecycle.owner:
         raise SystemExit("reaper: the release has no owner, or no time after which it is to be removed")
     logger.info("reaper: watching the scheduler at %s", address)
-    await absence(address, limit)
+    await absence(address, limit, began)
     logger.warning("reaper: removing release %s: no scheduler for %g s", settings.release, limit)
     await remove(settings, Api(folder))
-
-
-if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s - %(message)s")
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(main(sys.argv[1]))

@@ -1,0 +1,95 @@
+"""Which permissions a release needs by its values; that the documented Roles grant them is test_rbac's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dask_kubernetes_helm import contract, permissions
+from dask_kubernetes_helm.permissions import Permission, installing
+
+LOCAL: dict[str, Any] = {"scheduler": {"enabled": False}}
+BUDGET: dict[str, Any] = {"scheduler": {"podDisruptionBudget": {"minAvailable": 1}}}
+NO_AGENT: dict[str, Any] = {"agent": {"enabled": False}}
+RBAC = {"roles.rbac.authorization.k8s.io", "rolebindings.rbac.authorization.k8s.io"}
+FORWARD = "get pods/portforward"
+
+
+def said(values: dict[str, Any], *, outside: bool = True) -> set[str]:
+    """What is needed, as people say it."""
+    return {str(item) for item in installing(values, outside=outside)}
+
+
+def resources(needed: set[str]) -> set[str]:
+    return {text.partition(" ")[2] for text in needed}
+
+
+def test_the_least() -> None:
+    """All that the chart creates can be created and removed, Helm's records written, and a release be attached to."""
+    needed = said({})
+    for group, resource in (*contract.INSTALLED, ("", "secrets")):
+        for verb in ("create", "get", "delete"):
+            assert str(Permission(verb, group, resource)) in needed
+    # Helm's records are Secrets; owners that nobody has any more are ConfigMaps.
+    assert {"list configmaps", "list secrets", "patch secrets", "update secrets"} <= needed
+    assert {str(item) for item in permissions.ATTACH} <= needed
+    assert FORWARD in needed
+
+
+def test_inside_nothing_is_forwarded() -> None:
+    """A process in the cluster reaches the scheduler by its Service."""
+    assert said({}) - said({}, outside=False) == {FORWARD}
+
+
+@pytest.mark.parametrize("outside", [False, True])
+def test_a_budget(*, outside: bool) -> None:
+    """A PodDisruptionBudget is needed only where the values ask for one."""
+    added = said(BUDGET, outside=outside) - said({}, outside=outside)
+    assert added == {f"{verb} poddisruptionbudgets.policy" for verb in ("create", "get", "delete")}
+    assert said({"scheduler": {"podDisruptionBudget": {}}}) == said({"scheduler": None}) == said({})
+
+
+def test_a_local_scheduler() -> None:
+    """Without a scheduler there is neither Service, forwarding nor budget, whatever the values say of them."""
+    dropped = said({}) - said(LOCAL)
+    assert resources(dropped) == {"services", "pods/portforward"}
+    assert said(LOCAL) < said({})
+    both = {"scheduler": {**LOCAL["scheduler"], **BUDGET["scheduler"]}}
+    assert said(both) == said(LOCAL) == said(LOCAL, outside=False)
+
+
+@pytest.mark.parametrize("values", [{}, LOCAL, BUDGET], ids=["remote", "local", "budget"])
+def test_without_an_agent(values: dict[str, Any]) -> None:
+    """Without an agent no Role is made, so no right to roles is needed, and nothing else changes."""
+    dropped = said(values) - said({**values, **NO_AGENT})
+    assert resources(dropped) == RBAC
+    assert resources(said(values)) >= RBAC
+    assert said({**values, "agent": None}) == said({**values, "agent": {}}) == said(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [({}, True), (NO_AGENT, False), ({"agent": {"enabled": True}}, True), ({"agent": None}, True)],
+)
+def test_whether_there_is_an_agent(values: dict[str, Any], expected: object) -> None:
+    """There is one unless the values say otherwise."""
+    assert permissions.has_agent(values) is expected
+
+
+@pytest.mark.parametrize("values", [{}, LOCAL, BUDGET, NO_AGENT, {**LOCAL, **NO_AGENT}], ids=str)
+@pytest.mark.parametrize("outside", [False, True])
+def test_each_of_them_is_missed(values: dict[str, Any], *, outside: bool) -> None:
+    """Whatever is needed is told when it is not granted, once, and nothing else is."""
+    needed = list(dict.fromkeys(installing(values, outside=outside)))
+    rules = [{"verbs": [item.verb], "apiGroups": [item.group], "resources": [item.resource]} for item in needed]
+    assert permissions.missing(rules, needed) == []
+    for index, item in enumerate(needed):
+        assert permissions.missing(rules[:index] + rules[index + 1 :], needed) == [item]
+
+
+def test_a_right_by_name_is_none() -> None:
+    """A rule for single names grants nothing of a kind."""
+    rule = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "resourceNames": ["mine"]}
+    needed = [Permission("list", "", "pods")]
+    assert permissions.missing([rule], needed) == needed
