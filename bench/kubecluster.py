@@ -1,4 +1,4 @@
-"""From nothing to the first result on two workers: this KubeCluster against classic dask-kubernetes 2024.4.1, both local.
+"""From nothing to the first result on two workers: KubeCluster against classic dask-kubernetes 2024.4.1, both local.
 
 Each try is a process of its own with its own interpreter, timed once `distributed` is imported; both kinds take turns.
 Both get the same pod template, and an address of this machine that pods reach; classic, which has no translation of
@@ -41,7 +41,8 @@ def one_try(kind: str, namespace: str) -> float:
         pod.spec.containers[0].args[:1] = ["dask", "worker"]
     more = {} if kind == "classic" else {"quiet": True}
     where = {"namespace": namespace, "host": Settings.from_environment().gateway, "dashboard_address": ":0"}
-    with KubeCluster(pod, deploy_mode="local", n_workers=WORKERS, **where, **more) as cluster, Client(cluster) as client:
+    made = KubeCluster(pod, deploy_mode="local", n_workers=WORKERS, **where, **more)
+    with made as cluster, Client(cluster) as client:
         client.wait_for_workers(WORKERS, timeout=120)
         assert client.submit(sum, [1, 2]).result(timeout=60) == 3
         return time.monotonic() - began

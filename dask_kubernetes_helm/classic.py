@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed.utils import silence_logging_cmgr
 
-from dask_kubernetes_helm import certificates, classic_plan, config, naming
+from dask_kubernetes_helm import certificates, classic_plan, config
 from dask_kubernetes_helm.arguments import worker_count
 from dask_kubernetes_helm.classic_verbs import ClassicVerbs
 from dask_kubernetes_helm.errors import InvalidTypeError, TemplateWarning
@@ -136,7 +136,7 @@ class KubeCluster(ClassicVerbs):
             scheduler_pod_template=scheduler_pod_template,
             namespace=config.get("namespace", namespace),
             n_workers=classic_plan.capped(worker_count(config.get("count.start", n_workers), "n_workers")),
-            env=dict(config.get("env", env) or {}),
+            env=classic_plan.variables(env),
             auth=auth,
             idle_timeout=config.get("idle-timeout", idle_timeout),
             deploy_mode=classic_plan.deploy_mode(deploy_mode),
@@ -155,7 +155,7 @@ class KubeCluster(ClassicVerbs):
         if silent := kwargs.get("silence_logs", logging.WARNING if is_local else None):
             self._while_open.enter_context(silence_logging_cmgr(silent))
         super().__init__(
-            naming.lenient(config.get("name", name or config.get("worker-name")), os.environ),
+            classic_plan.name(name),
             told,
             attach=False,
             shutdown_on_close=told.bound,

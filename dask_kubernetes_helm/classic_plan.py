@@ -19,7 +19,7 @@ from dask.utils import parse_bytes
 
 from dask_kubernetes_helm import config, naming
 from dask_kubernetes_helm.arguments import worker_count
-from dask_kubernetes_helm.errors import DeployModeError, InvalidArgumentError, TemplateWarning
+from dask_kubernetes_helm.errors import DeployModeError, InvalidArgumentError, InvalidTypeError, TemplateWarning
 from dask_kubernetes_helm.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ DEATH_TIMEOUT = 60.0
 #: `apply_default_affinity` of 2022 in `match_node_purpose`'s words of 2020.
 AFFINITIES = {"preferred": "prefer", "required": "require", "none": "ignore"}
 _SERVICE_TYPES = ("ClusterIP", "NodePort", "LoadBalancer")
+#: Fields of a worker's pod without which the reaper might find no node, or not the way to the scheduler.
+_PLACING = ("runtimeClassName", "schedulerName", "dnsPolicy", "dnsConfig", "hostAliases", "hostNetwork")
 #: What the reaper needs, which does nothing but hold a connection.
 _REAPER = {"requests": {"cpu": "10m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}}
 
@@ -72,13 +74,15 @@ class ClassicArguments:
         notes = list(worker.notes)
         if self.deploy_mode == LOCAL:
             said["scheduler"] = _reaper(worker.values)
+            notes += self._unused()
         else:
             scheduler = self._scheduler(template)
             notes += scheduler.notes
             said = merge(said, self._remote(name, scheduler), {"lifecycle": self._idle(scheduler)})
-        alone = DEATH_TIMEOUT if worker.death_timeout is None else worker.death_timeout
         if self.bound:
-            said = merge(said, {"lifecycle": {"noClientTimeout": alone}})
+            alone = DEATH_TIMEOUT if worker.death_timeout is None else worker.death_timeout
+            # 0 is for ever, as Dask has it.
+            said = merge(said, {"lifecycle": {"noClientTimeout": alone or None}})
         for note in dict.fromkeys(notes):
             warnings.warn(note, TemplateWarning, stacklevel=2)
         roles = ("worker",) if self.deploy_mode == LOCAL else ("scheduler", "worker")
@@ -135,7 +139,18 @@ class ClassicArguments:
     def _idle(self, scheduler: Translated) -> dict[str, Any]:
         """A scheduler that ends when it is idle would be restarted; what was meant is the cluster's end."""
         timeout = self.idle_timeout or scheduler.idle_timeout
-        return {"idleTimeout": timeout, "idleAction": "uninstall"} if timeout else {}
+        if not timeout or not config.span(timeout, "idle_timeout"):
+            return {}
+        return {"idleTimeout": timeout, "idleAction": "uninstall"}
+
+    def _unused(self) -> list[str]:
+        """What is meant for a scheduler in a pod."""
+        given = {"idle_timeout": self.idle_timeout, "scheduler_pod_template": self.scheduler_pod_template}
+        return [
+            f"{name} is not used, as the scheduler runs in this process; with deploy_mode='remote' it runs in a pod."
+            for name, value in given.items()
+            if value is not None
+        ]
 
     def _labelled(self, values: Mapping[str, Any], name: str, component: str) -> dict[str, Any]:
         """The labels that classic's users select pods by."""
@@ -145,7 +160,10 @@ class ClassicArguments:
 
 def _reaper(worker: Mapping[str, Any]) -> dict[str, Any]:
     """The values of `scheduler` by which the reaper runs wherever workers do."""
-    values = {key: worker[key] for key in ("image", "nodeSelector", "priorityClassName") if key in worker}
+    values = {key: worker[key] for key in ("image", "nodeSelector", "affinity", "priorityClassName") if key in worker}
+    spec = (worker.get("podTemplate") or {}).get("spec") or {}
+    placed = {key: spec[key] for key in _PLACING if key in spec}
+    values |= {"podTemplate": {"spec": placed}} if placed else {}
     dedicated = [
         {"key": key, "operator": "Equal", "value": "worker", "effect": "NoSchedule"}
         for key in ("k8s.dask.org/dedicated", "k8s.dask.org_dedicated")
@@ -179,6 +197,32 @@ def deploy_mode(given: str | None) -> str:
     return str(mode)
 
 
+def variables(given: Any) -> dict[str, Any]:
+    """Environment variables that are given besides the template's.
+
+    Raises
+    ------
+    InvalidTypeError
+    """
+    env = config.get("env", given) or {}
+    if not isinstance(env, Mapping):
+        raise InvalidTypeError(f"env is {type(env).__name__}", cure='Give a mapping, such as {"NAME": "value"}.')
+    return dict(env)
+
+
+def name(given: Any) -> str:
+    """The cluster's name, from a template.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidNameError
+    """
+    template = config.get("name", given or config.get("worker-name"))
+    if not isinstance(template, str):
+        raise InvalidTypeError(f"name is {type(template).__name__}", cure="Give text.")
+    return naming.lenient(template, os.environ)
+
+
 def affinity(match_node_purpose: str | None, apply_default_affinity: str | None) -> str:
     """What nodes labelled for Dask mean, in 2020's words; `apply_default_affinity` has 2022's.
 
@@ -201,7 +245,8 @@ def service_type(given: str | None) -> str:
     ------
     InvalidArgumentError
     """
-    kind = config.get("scheduler-service-type", given)
+    template = (config.get("scheduler-service-template") or {}).get("spec") or {}
+    kind = given or template.get("type") or config.get("scheduler-service-type")
     if kind not in _SERVICE_TYPES:
         raise InvalidArgumentError(
             f"The scheduler's Service can't be of type {kind!r}{did_you_mean(str(kind), _SERVICE_TYPES)}",
@@ -222,16 +267,20 @@ def workers_for(arguments: ClassicArguments, *, memory: Any = None, cores: Any =
         return []
     from dask_kubernetes_helm import sizing, translation  # noqa: PLC0415 - their libraries are slow to import
 
-    worker = translation.translate(arguments.template(), "worker").values
+    translated = translation.translate(arguments.template(), "worker")
+    worker, several = translated.values, translated.workers
     limits = (worker.get("resources") or {}).get("limits") or {}
+    # Kubernetes rounds up the cores that it tells a worker, which has the container for itself then.
+    threads, memory_limit = worker.get("threads_per_worker"), worker.get("memory_limit")
     sizes = {
-        "cores": (cores, worker.get("threads_per_worker") or limits.get("cpu")),
-        "memory": (None if memory is None else parse_bytes(memory), worker.get("memory_limit") or limits.get("memory")),
+        "cores": (cores, threads * several if threads else math.ceil(sizing.quantity(limits.get("cpu", 0)))),
+        "memory": (memory, sizing.quantity(memory_limit) * several if memory_limit else limits.get("memory")),
     }
     found = []
-    for name, (wanted, size) in sizes.items():
-        if wanted is None:
+    for name, (given, size) in sizes.items():
+        if given is None:
             continue
+        wanted = _amount(name, given)
         if not size:
             raise InvalidArgumentError(
                 f"The pod template does not tell how much a worker has, so scale({name}=...) can't be meant",
@@ -239,6 +288,18 @@ def workers_for(arguments: ClassicArguments, *, memory: Any = None, cores: Any =
             )
         found.append(math.ceil(wanted / sizing.quantity(size)))
     return found
+
+
+def _amount(name: str, given: Any) -> float:
+    try:
+        amount = float(parse_bytes(given) if name == "memory" else given)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgumentError(
+            f"{name} is {given!r}", cure='Give a number of cores, or bytes such as "100 GB".'
+        ) from error
+    if not 0 <= amount < math.inf:
+        raise InvalidArgumentError(f"{name} is {given!r}", cure="Give 0 or more.")
+    return amount
 
 
 def capped(n: int) -> int:

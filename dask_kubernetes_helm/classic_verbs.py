@@ -5,12 +5,14 @@ Belongs here: classic's verbs and properties. Never here: its arguments (classic
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import math
 import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import dask.config
 from distributed.utils import Log, Logs
 
 from dask_kubernetes_helm import adaptivity, classic_plan, config, contract
@@ -85,7 +87,9 @@ class ClassicVerbs(ElasticCluster):
         wanted = [] if n is None else [worker_count(n, "n")]
         wanted += classic_plan.workers_for(self._arguments, memory=memory, cores=cores)
         count = classic_plan.capped(max(wanted, default=0))
-        return super().scale(count, worker_group, force=force, timeout=timeout)
+        done = super().scale(count, worker_group, force=force, timeout=timeout)
+        # Classic's users don't await it.
+        return asyncio.ensure_future(done) if asyncio.iscoroutine(done) else done
 
     def scale_up(self, n: int, **kwargs: Any) -> Any:
         """The same as `scale`; for who calls it as classic's `Adaptive` did."""
@@ -117,11 +121,13 @@ class ClassicVerbs(ElasticCluster):
         pods = {pod for pod in await self._pod_names() if any(f"{name}-".startswith(f"{pod}-") for name in names)}
         replicas = self._open_release().replicas[contract.DEFAULT_GROUP]
         if pods:
-            await self._scale(replicas - len(pods), force=force, timeout=seconds, chosen=tuple(sorted(pods)))
+            await self._carry_out(
+                replicas - len(pods), contract.DEFAULT_GROUP, force=force, timeout=seconds, chosen=tuple(sorted(pods))
+            )
 
     def adapt(
         self,
-        minimum: int | None = None,
+        minimum: Any = None,
         maximum: float | None = None,
         *,
         worker_group: str | None = None,
@@ -133,15 +139,16 @@ class ClassicVerbs(ElasticCluster):
         --------
         >>> cluster.adapt(minimum=1, maximum=100)  # doctest: +SKIP
         """
+        if isinstance(minimum, type):  # Dask's own first argument
+            keywords["Adaptive"], minimum = minimum, None
         if keywords.pop("Adaptive", None) is not None:
             warnings.warn(
-                "adapt(Adaptive=...) is not used: the agent beside the scheduler adapts, and goes on without this process",
-                TemplateWarning,
-                stacklevel=2,
+                "The Adaptive class is not used: the agent beside the scheduler adapts.", TemplateWarning, stacklevel=2
             )
         limit = classic_plan.most()
         if limit is not None:
-            maximum = min(math.inf if maximum is None else maximum, limit)
+            told = dask.config.get("distributed.adaptive.maximum", math.inf) if maximum is None else maximum
+            maximum = min(told, limit)
         return super().adapt(minimum, maximum, worker_group=worker_group, **keywords)
 
     # Looking --------------------------------------------------------------------------------------------

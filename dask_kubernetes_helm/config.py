@@ -29,6 +29,11 @@ def get(key: str, override: Any = None) -> Any:
     return dask.config.get(f"kubernetes.{key}", override_with=override)
 
 
+def span(value: Any, name: str) -> float:
+    """A duration in seconds, as `seconds`, but 0 is one."""
+    return 0.0 if _parsed(value, name) == 0 else seconds(value, name)
+
+
 def seconds(value: Any, name: str) -> float:
     """A duration in seconds: a positive number, or a string that Dask reads, such as "5 minutes".
 
@@ -36,12 +41,16 @@ def seconds(value: Any, name: str) -> float:
     ------
     InvalidArgumentError
     """
+    parsed = _parsed(value, name)
+    if parsed <= 0:
+        raise InvalidArgumentError(f"{name} is {value!r}, it must be more than 0 seconds")
+    return parsed
+
+
+def _parsed(value: Any, name: str) -> float:
     try:
-        parsed = float(parse_timedelta(value))
+        return float(parse_timedelta(value))
     except (TypeError, ValueError, KeyError) as error:
         raise InvalidArgumentError(
             f"{name} is {value!r}, which is no duration", cure='Give seconds, or text such as "5 minutes".'
         ) from error
-    if parsed <= 0:
-        raise InvalidArgumentError(f"{name} is {value!r}, it must be more than 0 seconds")
-    return parsed

@@ -33,6 +33,20 @@ def said(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value}
 
 
+def _last_of_each(named: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of items with the same name the last: so Kubernetes takes them, but server-side apply refuses twins."""
+    last = {item.get("name"): position for position, item in enumerate(named)}
+    return [item for position, item in enumerate(named) if last[item.get("name")] == position]
+
+
+def without_twins(container: dict[str, Any], notes: list[str]) -> None:
+    """A further container as server-side apply takes it: each variable and each port once."""
+    if "env" in container:
+        container["env"] = _last_of_each(container["env"])
+    if "ports" in container:
+        container["ports"] = _ports(container, {}, notes)
+
+
 def image(dask: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
     """Its image, when to pull it, and with which secrets."""
     given = dask.pop("image", "")
@@ -45,23 +59,21 @@ def image(dask: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
         parts.setdefault("tag", "latest")
     # What Kubernetes does where nothing is said.
     policy = "Always" if parts.get("tag") == "latest" else "IfNotPresent"
-    secrets = {"pullSecrets": spec.pop("imagePullSecrets", None)}
+    secrets = {"pullSecrets": _last_of_each(spec.pop("imagePullSecrets", []))}
     return {"image": {**parts, "pullPolicy": dask.pop("imagePullPolicy", policy), **said(secrets)}}
 
 
 def env(dask: dict[str, Any], command: Command, role: Role, notes: list[str]) -> dict[str, Any]:
     """Its variables; where the chart can't give the preloads as arguments, they are variables."""
-    # Of a name given twice Kubernetes lets the last one win.
-    given = dask.pop("env", [])
-    last = {variable.get("name"): position for position, variable in enumerate(given)}
-    env = [variable for position, variable in enumerate(given) if last[variable.get("name")] == position]
-    if role == "worker" and "DASK_SCHEDULER_ADDRESS" in last:
+    env = _last_of_each(dask.pop("env", []))
+    names = [variable.get("name") for variable in env]
+    if role == "worker" and "DASK_SCHEDULER_ADDRESS" in names:
         env = [variable for variable in env if variable.get("name") != "DASK_SCHEDULER_ADDRESS"]
         notes.append("The variable DASK_SCHEDULER_ADDRESS is left out: it tells the workers this cluster's scheduler.")
     if command.raw or command.kind == "cuda":
         for part in _PRELOADS[role][0 if command.raw else 1 :]:
             name = f"DASK_DISTRIBUTED__{part.upper()}__PRELOAD"
-            if name not in last:
+            if name not in names:
                 env.append({"name": name, "value": f'["{_FILES}{part}.py"]'})
     return said({"env": env, "envFrom": dask.pop("envFrom", None)})
 
@@ -88,16 +100,33 @@ def probes(dask: dict[str, Any], command: Command, role: Role, notes: list[str])
 
 def ports(dask: dict[str, Any], role: Role, notes: list[str]) -> dict[str, Any]:
     """Its ports besides the chart's own."""
+    return said({"ports": _ports(dask, _PORTS[role], notes)})
+
+
+def _ports(container: dict[str, Any], own: Mapping[int, str], notes: list[str]) -> list[dict[str, Any]]:
+    """A container's ports, each once, and none that the chart has; what is called by a name that goes, by number."""
+    seen = {(number, "TCP"): name for number, name in own.items()}
     kept = []
-    for port in dask.pop("ports", []):
-        number, name = port.get("containerPort"), port.get("name")
-        taken = number in _PORTS[role] and port.get("protocol", "TCP") == "TCP"
-        if taken or name in _PORTS[role].values():
-            if name and name != _PORTS[role].get(number):
-                notes.append(f"The port {name} is left out: the chart has its own of that number or name.")
-        else:
+    for port in container.pop("ports", []):
+        key, name = (port.get("containerPort"), port.get("protocol", "TCP")), port.get("name")
+        if key not in seen and name not in own.values():
+            seen[key] = name
             kept.append(port)
-    return said({"ports": kept})
+        elif name and name != seen.get(key):
+            whose = "the chart has its own of" if key[0] in own or name in own.values() else "another one has"
+            notes.append(f"The port {name} is left out: {whose} that number or name.")
+            _by_number(container, name, key[0])
+    return kept
+
+
+def _by_number(container: Mapping[str, Any], name: str, number: Any) -> None:
+    """Have probes and hooks ask at a port by its number."""
+    hooks = container.get("lifecycle", {}).values()
+    probes = [container.get(f"{probe}Probe", {}) for probe in ("startup", "readiness", "liveness")]
+    for handler in (*hooks, *probes):
+        for way in ("httpGet", "tcpSocket"):
+            if handler.get(way, {}).get("port") == name:
+                handler[way]["port"] = number
 
 
 def rest(dask: dict[str, Any], command: Command) -> dict[str, Any]:

@@ -116,15 +116,13 @@ class ElasticCluster(ReleaseCluster):
         seconds = config.seconds(config.get("drain-timeout", timeout), "timeout")
         return self.sync(self._scale, count, worker_group, force=force, timeout=seconds)
 
-    async def _scale(
-        self,
-        n: int,
-        worker_group: str | None = None,
-        *,
-        force: bool = False,
-        timeout: float,
-        chosen: tuple[str, ...] = (),
+    async def _scale(self, n: int, worker_group: str | None = None, *, force: bool = False, timeout: float) -> None:
+        await self._carry_out(n, worker_group, force=force, timeout=timeout)
+
+    async def _carry_out(
+        self, n: int, worker_group: str | None, *, force: bool, timeout: float, chosen: tuple[str, ...] = ()
     ) -> None:
+        """Change a group's number; of its pods the chosen ones leave, if any are."""
         scaling = self._open_scaling()
         if adaptive := self._adaptives.pop(worker_group or contract.DEFAULT_GROUP, None):
             adaptive.state = "stopped"

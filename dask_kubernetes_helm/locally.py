@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
-import importlib
 import ipaddress
 import logging
 import socket
@@ -38,6 +37,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: Seconds until there is a dashboard: by then the first workers have come.
+_DRAWN = 3.0
 #: Seconds after the start in which a pod should have reached the scheduler.
 _REACHED = 45.0
 
@@ -115,7 +116,7 @@ class LocalScheduler(RemoteScheduler):
 
         pod = _pod_package()
         address = await self._listen(kube.credentials.server)
-        self._drawing = asyncio.create_task(self._draw())
+        self._drawing = asyncio.create_task(pod.drawing.draw(self.scheduler, pod.drawing.SCHEDULER, _DRAWN))
         pod.desk.Desk(self.scheduler).open()
         self.scheduler.handlers[pod.reaper_hello] = self._greet
         values = {"scheduler": {"enabled": False}, "worker": {"custom_scheduler_url": address}}
@@ -130,8 +131,7 @@ class LocalScheduler(RemoteScheduler):
                 port=self._port,
                 security=self.security,
                 dashboard_address=self._dashboard,
-                # Bokeh takes half a second to import, which would come before the workers; so it comes beside them.
-                dashboard=None if find_spec("bokeh") is None else False,
+                dashboard=None if find_spec("bokeh") is None else False,  # it is drawn later
                 **where,
             )
         except OSError as error:
@@ -142,17 +142,6 @@ class LocalScheduler(RemoteScheduler):
         host = await asyncio.to_thread(_own_address, server) if everywhere else _host_of(self.scheduler.address)
         return f"{self.scheme}://{host}:{self.scheduler.port}"
 
-    async def _draw(self) -> None:
-        """Add the dashboard to the scheduler's pages, as Dask does where it is made with one."""
-        if find_spec("bokeh") is None:
-            return
-        try:
-            pages = await asyncio.to_thread(importlib.import_module, "distributed.dashboard.scheduler")
-        except ImportError as error:
-            logger.warning("There is no dashboard: %s", error)
-            return
-        pages.connect(self.scheduler.http_application, self.scheduler.http_server, self.scheduler, prefix="/")
-
     async def reach(self, release: Release, progress: Progress, timeout: float) -> Connection:  # noqa: ARG002 - it is here
         """Have the agent run beside it, by this process's own credentials."""
         from dask_kubernetes_helm.connect import Connection  # noqa: PLC0415 - its libraries are slow to import
@@ -162,8 +151,6 @@ class LocalScheduler(RemoteScheduler):
             settings = functools.partial(str, item["data"][contract.SETTINGS])
             desk = self.scheduler.plugins[pod.desk.Desk.name]
             pod.agent.Agent(self.scheduler, desk, _Api(release.kube, pod.ApiError), settings).open()
-        if self._drawing is not None:
-            await self._drawing
         dashboard = self.scheduler.services.get("dashboard")
         self.connection = Connection(
             "this process",
@@ -266,6 +253,7 @@ class _PodPackage:
 
     desk: Any
     agent: Any
+    drawing: Any
     ApiError: type[OSError]
     reaper_hello: str
 
@@ -275,9 +263,9 @@ def _pod_package() -> _PodPackage:
     folder = str(contract.chart_path() / "files")
     if folder not in sys.path:
         sys.path.append(folder)
-    from dask_kubernetes_helm_pod import agent, api, desk, reaper  # noqa: PLC0415 - the path was made just now
+    from dask_kubernetes_helm_pod import agent, api, desk, drawing, reaper  # noqa: PLC0415 - the path was made just now
 
-    return _PodPackage(desk, agent, api.ApiError, reaper.HELLO)
+    return _PodPackage(desk, agent, drawing, api.ApiError, reaper.HELLO)
 
 
 def _own_address(server: str) -> str:

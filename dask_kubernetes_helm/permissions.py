@@ -58,7 +58,12 @@ def installing(values: Mapping[str, Any], *, outside: bool) -> list[Permission]:
     if mine and scheduler.get("podDisruptionBudget"):
         kinds.append(contract.PDB)
     needed = [item for group, resource in kinds for item in _all("create get delete", group, resource)]
-    needed += _all("list", "", "configmaps") + _all("list patch update", "", "secrets") + ATTACH + (FORWARD if outside and mine else [])
+    needed += (
+        _all("list", "", "configmaps")
+        + _all("list patch update", "", "secrets")
+        + ATTACH
+        + (FORWARD if outside and mine else [])
+    )
     without = set() if mine else {("", "services")}
     if not has_agent(values):
         without |= set(contract.RBAC)

@@ -80,6 +80,11 @@ def _find(given: Any, role: str) -> Pod | None:
         return from_given(given)
     if configured := config.get(f"{role}-template"):
         source = f"kubernetes.{role}-template"
+        if not isinstance(configured, Mapping):
+            raise InvalidTypeError(
+                f"{source} is {type(configured).__name__}, not a mapping",
+                cure=f"A file's path belongs to {source}-path.",
+            )
         return _judged(dask.config.expand_environment_variables(podmodel.plain(configured)), source)
     if path := config.get(f"{role}-template-path"):
         try:

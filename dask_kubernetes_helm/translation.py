@@ -32,6 +32,9 @@ _SPEC_KEYS = {
     "terminationGracePeriodSeconds": "terminationGracePeriodSeconds",
     "shareProcessNamespace": "shareProcessNamespace",
 }
+#: Annotations that name a container: as their value, and as the end of their key.
+_NAMING_A_CONTAINER = ("kubectl.kubernetes.io/default-container", "kubectl.kubernetes.io/default-logs-container")
+_APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
 _NOT_OF_A_DEPLOYMENT = ("activeDeadlineSeconds", "ephemeralContainers")
 
 
@@ -49,12 +52,15 @@ class Translated:
         After how many seconds without a scheduler its workers were to end.
     idle_timeout : str, optional
         After how long without work its scheduler was to end.
+    workers : int
+        Dask workers in a pod.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     death_timeout: float | None = None
     idle_timeout: str | None = None
+    workers: int = 1
 
 
 def translate(pod: Mapping[str, Any], role: Role, *, affinity: str = "prefer") -> Translated:
@@ -82,6 +88,7 @@ def translate(pod: Mapping[str, Any], role: Role, *, affinity: str = "prefer") -
     """
     pod = podmodel.plain(pod)
     podmodel.check(pod)
+    _renamed(pod, role)
     spec = dict(pod["spec"])
     dask, *others = spec.pop("containers")
     command = commands.read(dask, role)
@@ -94,16 +101,17 @@ def translate(pod: Mapping[str, Any], role: Role, *, affinity: str = "prefer") -
         _metadata(pod.get("metadata", {}), notes),
         containers.image(dask, spec),
         containers.env(dask, command, role, notes),
-        _other_containers(others, spec, role),
+        _other_containers(others, spec, role, notes),
         _placement(spec, role, affinity),
         command.values(),
-        containers.probes(dask, command, role, notes),
         containers.ports(dask, role, notes),
+        containers.probes(dask, command, role, notes),
         containers.rest(dask, command),
         _rest_of_spec(spec, notes),
         security,
     )
-    return Translated(values, tuple(dict.fromkeys(notes)), command.found.death_timeout, command.found.idle_timeout)
+    found = command.found
+    return Translated(values, tuple(dict.fromkeys(notes)), found.death_timeout, found.idle_timeout, found.workers)
 
 
 def for_scheduler(pod: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,6 +135,27 @@ def for_scheduler(pod: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
+def _renamed(pod: dict[str, Any], role: Role) -> None:
+    """What calls Dask's container by its name finds it under the chart's."""
+    name = pod["spec"]["containers"][0].get("name", role)
+    annotations = pod.get("metadata", {}).get("annotations", {})
+    for key, value in list(annotations.items()):
+        if value == name and key in _NAMING_A_CONTAINER:
+            annotations[key] = role
+        elif key == f"{_APPARMOR}{name}":
+            del annotations[key]
+            annotations[f"{_APPARMOR}{role}"] = value
+    _redirect(pod["spec"], name, role)
+
+
+def _redirect(item: Any, name: str, role: Role) -> None:
+    if isinstance(item, dict) and isinstance(field := item.get("resourceFieldRef"), dict):
+        if field.get("containerName") == name:
+            field["containerName"] = role
+    for inner in item.values() if isinstance(item, dict) else item if isinstance(item, list) else ():
+        _redirect(inner, name, role)
+
+
 def _metadata(metadata: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
     labels = dict(metadata.get("labels", {}))
     own = [label for label in labels if _OWN_LABEL.fullmatch(label)]
@@ -141,7 +170,9 @@ def _metadata(metadata: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
     return containers.said({"podLabels": kept, "annotations": metadata.get("annotations")})
 
 
-def _other_containers(others: list[dict[str, Any]], spec: dict[str, Any], role: Role) -> dict[str, Any]:
+def _other_containers(
+    others: list[dict[str, Any]], spec: dict[str, Any], role: Role, notes: list[str]
+) -> dict[str, Any]:
     for prefix, found, first in (("dask", others, 1), ("init", spec.get("initContainers", []), 0)):
         for index, container in enumerate(found, start=first):
             container.setdefault("name", f"{prefix}-{index}")
@@ -149,6 +180,7 @@ def _other_containers(others: list[dict[str, Any]], spec: dict[str, Any], role: 
                 raise PodTemplateError(
                     f"A further container is called {role}, as the chart calls Dask's", cure="Give it another name."
                 )
+            containers.without_twins(container, notes)
     return containers.said({"extraContainers": others})
 
 
@@ -173,6 +205,12 @@ def _rest_of_spec(spec: dict[str, Any], notes: list[str]) -> dict[str, Any]:
     volumes = spec.pop("volumes", None)
     if volumes:
         values["mounts"] = {"volumes": volumes}
+    aliases: dict[str, Any] = {}
+    for alias in spec.pop("hostAliases", []):
+        known = aliases.setdefault(alias.get("ip"), {**alias, "hostnames": []})
+        known["hostnames"] += alias.get("hostnames", [])
+    if aliases:
+        spec["hostAliases"] = list(aliases.values())
     policy = spec.pop("restartPolicy", None)
     if policy not in (None, "Always"):
         logger.debug("restartPolicy %s is left out: a Deployment knows Always only", policy)

@@ -365,10 +365,12 @@ def test_the_reaper_keeps_to_the_nodes_that_workers_need() -> None:
 
 
 def test_what_a_local_scheduler_has_no_use_for() -> None:
-    """In local mode neither a scheduler's template nor its Service, budget or idle time reach the release."""
+    """In local mode neither a scheduler's template nor its idle time reach the release, and warnings say so."""
     usual = valued(deploy_mode="local")
     told = {"scheduler_pod_template": template(image="r/s:2"), "service_type": "NodePort", "idle_timeout": "1h"}
-    assert usual == valued(deploy_mode="local", **told)
+    with pytest.warns(TemplateWarning) as warned:
+        assert usual == valued(deploy_mode="local", **told)
+    assert {str(item.message).split()[0] for item in warned} == {"idle_timeout", "scheduler_pod_template"}
     assert {"serviceType", "serviceTemplate", "podDisruptionBudget"} & usual["scheduler"].keys() == set()
 
 

@@ -5,14 +5,18 @@ Belongs here: what happens when a scheduler starts. Never here: how (the package
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import Any
 
 # Where the chart mounts the package; Dask copies a preload elsewhere before it imports it.
 sys.path.append("/etc/dask-kubernetes-helm")
 
-from dask_kubernetes_helm_pod import agent
+from dask_kubernetes_helm_pod import agent, drawing
 from dask_kubernetes_helm_pod.desk import Desk
+
+#: Seconds until there is a dashboard: by then the first workers have come.
+_LATER = 3.0
 
 
 def dask_setup(scheduler: Any) -> None:
@@ -20,3 +24,5 @@ def dask_setup(scheduler: Any) -> None:
     desk = Desk(scheduler)
     desk.open()
     agent.start(scheduler, desk)
+    if drawing.is_wanted():
+        scheduler.drawing = asyncio.ensure_future(drawing.draw(scheduler, drawing.SCHEDULER, _LATER))

@@ -5,6 +5,7 @@ Belongs here: what happens when a worker starts and ends. Never here: how (the p
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from typing import Any
@@ -12,8 +13,11 @@ from typing import Any
 # Where the chart mounts the package; Dask copies a preload elsewhere before it imports it.
 sys.path.append("/etc/dask-kubernetes-helm")
 
-from dask_kubernetes_helm_pod import facts, leaving
+from dask_kubernetes_helm_pod import drawing, facts, leaving
 from dask_kubernetes_helm_pod.readiness import Readiness
+
+#: Seconds until there is a dashboard of the worker's own: by then others have started.
+_LATER = 10.0
 
 
 def dask_setup(worker: Any) -> None:
@@ -25,11 +29,15 @@ def dask_setup(worker: Any) -> None:
     worker.startup_information[facts.KEY] = lambda _: told
     worker.readiness = Readiness(worker)
     worker.readiness.callback.start()
+    if drawing.is_wanted():
+        worker.drawing = asyncio.ensure_future(drawing.draw(worker, drawing.WORKER, _LATER))
     if worker.nanny is None:
         leaving.on_sigterm(worker)
 
 
 def dask_teardown(worker: Any) -> None:
     """End with the worker."""
+    if hasattr(worker, "drawing"):
+        worker.drawing.cancel()
     worker.readiness.callback.stop()
     worker.readiness.close()

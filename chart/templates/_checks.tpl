@@ -13,13 +13,28 @@ Refusals; checks.yaml calls them. Arguments of those that both roles share: comp
 {{/* What is merged last must not take away what the chart stands on. */}}
 {{- define "dask.checkOverlay" -}}
 {{- range $key, $better := dict "containers" "container and extraContainers" "initContainers" "initContainers" "volumes" "mounts.volumes" -}}
-{{- if hasKey (dig "spec" dict $.role.podTemplate) $key -}}
+{{- if hasKey (($.role.podTemplate | default dict).spec | default dict) $key -}}
 {{- fail (printf "%s.podTemplate.spec has %s, which would take the place of the chart's own. Use %s.%s." $.path $key $.path $better) -}}
 {{- end -}}
 {{- end -}}
 {{- range $key, $better := dict "env" "env" "ports" "ports" "volumeMounts" "mounts.volumeMounts" "name" "nameOverride" -}}
-{{- if hasKey $.role.container $key -}}
+{{- if hasKey ($.role.container | default dict) $key -}}
 {{- fail (printf "%s.container has %s, which would take the place of the chart's own. Use %s." $.path $key (eq $key "name" | ternary $better (printf "%s.%s" $.path $better))) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* What leads to the scheduler is the chart's own. Argument: root. */}}
+{{- define "dask.checkService" -}}
+{{- $template := .Values.scheduler.serviceTemplate | default dict -}}
+{{- range $key := list "selector" "ports" "type" -}}
+{{- if hasKey ($template.spec | default dict) $key -}}
+{{- fail (printf "scheduler.serviceTemplate.spec has %s, which is the chart's own. Leave it out; scheduler.serviceType, scheduler.servicePort and webUI.servicePort change the Service." $key) -}}
+{{- end -}}
+{{- end -}}
+{{- range $key := list "name" "namespace" -}}
+{{- if hasKey ($template.metadata | default dict) $key -}}
+{{- fail (printf "scheduler.serviceTemplate.metadata has %s, which is the chart's own. Leave it out; fullnameOverride changes names." $key) -}}
 {{- end -}}
 {{- end -}}
 {{- end }}
@@ -40,7 +55,7 @@ Refusals; checks.yaml calls them. Arguments of those that both roles share: comp
 {{/* A name occurs once: server-side apply refuses lists with twins. The worker's arguments stand on the chart's own names. */}}
 {{- define "dask.checkEnv" -}}
 {{- $path := .path -}}
-{{- $taken := eq .component "worker" | ternary (list "DASKHELM_POD_NAME" "DASKHELM_CPU_LIMIT" "DASKHELM_MEMORY_LIMIT" "DASKHELM_READINESS_PORT" "DASKHELM_WORKER_GROUP" "DASKHELM_DRAIN_TIMEOUT") list -}}
+{{- $taken := eq .component "worker" | ternary (list "DASKHELM_POD_NAME" "DASKHELM_CPU_LIMIT" "DASKHELM_MEMORY_LIMIT" "DASKHELM_READINESS_PORT" "DASKHELM_WORKER_GROUP" "DASKHELM_DRAIN_TIMEOUT" "DASKHELM_DASHBOARD") list -}}
 {{- $seen := list -}}
 {{- range .role.env -}}
 {{- if has .name $seen -}}
@@ -81,8 +96,9 @@ image's own files as root, and apt changes users besides.
 {{/* Selectors stand on the chart's labels. */}}
 {{- define "dask.checkLabels" -}}
 {{- $path := .path -}}
-{{- range $key := list "labels" "podLabels" -}}
-{{- range $label, $_ := get $.role $key -}}
+{{- $overlay := ($.role.podTemplate | default dict).metadata | default dict -}}
+{{- range $key, $labels := dict "labels" $.role.labels "podLabels" $.role.podLabels "podTemplate.metadata.labels" $overlay.labels -}}
+{{- range $label, $_ := $labels -}}
 {{- if or (regexMatch "^app\\.kubernetes\\.io/(name|instance|component|part-of|managed-by|version)$" $label) (has $label (list "helm.sh/chart" "dask.org/worker-group")) -}}
 {{- fail (printf "%s.%s has %s, which the chart sets itself. Choose another label; nameOverride changes app.kubernetes.io/name." $path $key $label) -}}
 {{- end -}}

@@ -32,6 +32,18 @@ pods that the values give it; absent where they give none). Arguments: root, int
 {{- end -}}
 {{- end }}
 
+{{/* Takes out of a map what is null, at any depth; in lists nothing. Argument: the map. */}}
+{{- define "dask.withoutNulls" -}}
+{{- $map := . -}}
+{{- range $key, $value := . -}}
+{{- if kindIs "invalid" $value -}}
+{{- $_ := unset $map $key -}}
+{{- else if kindIs "map" $value -}}
+{{- include "dask.withoutNulls" $value -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* Writes `over` into `base` by the rule of values: maps merge, all else replaces, 0, false and null included. */}}
 {{- define "dask.overlay" -}}
 {{- range $key, $value := .over -}}

@@ -17,7 +17,7 @@ annotations:
 
 {{/* spec of a pod, but for its containers. */}}
 {{- define "dask.podSpec" -}}
-serviceAccountName: {{ include "dask.serviceAccountName" . }}
+serviceAccountName: {{ include "dask.serviceAccountName" . | quote }}
 # Neither role calls the Kubernetes API, and whoever reaches the scheduler runs code in these pods.
 automountServiceAccountToken: false
 # Kubernetes would tell of Services by variables, which Dask takes for configuration where a release's name is "dask".
@@ -35,7 +35,7 @@ securityContext:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .role.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with .role.nodeSelector }}
 nodeSelector:
@@ -100,12 +100,9 @@ A pod template with what the values add to it last. Arguments: text (the templat
 {{- $pod := fromYaml .text -}}
 {{- $container := first $pod.spec.containers -}}
 {{- include "dask.overlay" (dict "base" $container "over" .role.container) -}}
-{{- range $key, $value := $container -}}
-{{- if kindIs "invalid" $value -}}
-{{- $_ := unset $container $key -}}
-{{- end -}}
-{{- end -}}
+{{- include "dask.withoutNulls" $container -}}
 {{- include "dask.overlay" (dict "base" $pod "over" .role.podTemplate) -}}
+{{- include "dask.withoutNulls" $pod -}}
 {{- toYaml $pod -}}
 {{- else -}}
 {{- .text -}}
@@ -147,6 +144,20 @@ livenessProbe:
 {{- end }}
 {{- end }}
 
+{{/*
+How the role's dashboard comes to be: no, by an argument of the user's own (own), or later, by the preload, which does not
+know of a prefix.
+*/}}
+{{- define "dask.dashboard" -}}
+{{- $own := false -}}
+{{- range .role.extraArgs -}}
+{{- if regexMatch "^--(no-)?dashboard(-prefix.*)?$" (toString .) -}}
+{{- $own = true -}}
+{{- end -}}
+{{- end -}}
+{{- if $own -}}own{{- else -}}{{ .role.dashboard | ternary "later" "no" }}{{- end -}}
+{{- end }}
+
 {{/* What writes to a home or a temporary folder finds one that is writable, unless the user names another. */}}
 {{- define "dask.env" -}}
 {{- $own := list -}}
@@ -158,6 +169,10 @@ livenessProbe:
 - name: {{ . }}
   value: /dask
 {{- end }}
+{{- end }}
+{{- if eq (include "dask.dashboard" .) "later" }}
+- name: DASKHELM_DASHBOARD
+  value: later
 {{- end }}
 {{- if .root.Values.tls.secretName }}
 {{- range $name, $value := include "dask.tlsVariables" . | fromYaml }}
@@ -260,6 +275,7 @@ to fit, so what is needed besides goes into each of them.
 */}}
 {{- define "dask.affinity" -}}
 {{- $affinity := deepCopy (.role.affinity | default dict) -}}
+{{- include "dask.withoutNulls" $affinity -}}
 {{- $node := get $affinity "nodeAffinity" | default dict -}}
 {{- $match := dict "key" "k8s.dask.org/node-purpose" "operator" "In" "values" (list .component) -}}
 {{- if eq .role.matchNodePurpose "require" -}}

@@ -14,7 +14,11 @@ true
 
 {{/* The template of its pod. Arguments: root, role, component. */}}
 {{- define "dask.reaperTemplate" -}}
-{{- $role := omit .role "startupProbe" "readinessProbe" "livenessProbe" "command" "initContainers" -}}
+{{- $left := list "startupProbe" "readinessProbe" "livenessProbe" "command" "initContainers" "topologySpreadConstraints" -}}
+{{- $role := deepCopy .role -}}
+{{- range $left -}}
+{{- $_ := unset $role . -}}
+{{- end -}}
 {{- $_ := set $role "serviceAccountName" (include "dask.serviceAccountName" .) -}}
 {{- $scope := dict "root" .root "role" $role "component" "scheduler" -}}
 metadata:

@@ -19,6 +19,9 @@ spec:
         {{- end }}
         - --port=8786
         - --dashboard-address=:8787
+        {{- if ne (include "dask.dashboard" .) "own" }}
+        - --no-dashboard
+        {{- end }}
         - --preload=/etc/dask-kubernetes-helm/dask_kubernetes_helm_scheduler.py
         {{- range .role.extraArgs }}
         - {{ . | quote }}

@@ -25,6 +25,9 @@ spec:
         - --death-timeout=60
         - --local-directory=/dask
         - --dashboard-address=:{{ .role.portDashboard }}
+        {{- if ne (include "dask.dashboard" .) "own" }}
+        - --no-dashboard
+        {{- end }}
         - --preload=/etc/dask-kubernetes-helm/dask_kubernetes_helm_worker.py
         {{- if .role.nanny }}
         - --preload-nanny=/etc/dask-kubernetes-helm/dask_kubernetes_helm_nanny.py
@@ -37,7 +40,7 @@ spec:
         {{- end }}
       env:
         - name: DASK_SCHEDULER_ADDRESS
-          value: {{ .role.custom_scheduler_url | default (include "dask.schedulerAddress" .root) }}
+          value: {{ .role.custom_scheduler_url | default (include "dask.schedulerAddress" .root) | quote }}
         - name: DASKHELM_POD_NAME
           valueFrom:
             fieldRef:

@@ -370,7 +370,7 @@ def test_the_service_template_comes_last(helm: str) -> None:
     """Maps merge into the Service, all else takes its place, and what the template does not name stays."""
     template = {
         "metadata": {"labels": {"reach": "wide"}, "annotations": {"b": "2"}},
-        "spec": {"externalTrafficPolicy": "Local", "loadBalancerSourceRanges": ["192.0.2.0/24"], "type": "NodePort"},
+        "spec": {"externalTrafficPolicy": "Local", "loadBalancerSourceRanges": ["192.0.2.0/24"]},
     }
     values = {"serviceType": "LoadBalancer", "serviceAnnotations": {"a": "1"}}
     before = one(render({"scheduler": values}, helm=helm), "Service", "scheduler")
@@ -379,6 +379,20 @@ def test_the_service_template_comes_last(helm: str) -> None:
     assert found["metadata"]["annotations"] == {"a": "1", "b": "2"}
     assert {**before["spec"], **template["spec"]} == found["spec"]
     kubernetes_validate.validate(found, "1.34", strict=True)
+
+
+@pytest.mark.parametrize(
+    ("template", "named"),
+    [
+        ({"spec": {"type": "NodePort"}}, "spec has type"),
+        ({"spec": {"ports": []}}, "spec has ports"),
+        ({"spec": {"selector": {"a": "b"}}}, "spec has selector"),
+        ({"metadata": {"name": "mine"}}, "metadata has name"),
+    ],
+)
+def test_what_leads_to_the_scheduler_stays(template: Object, named: str) -> None:
+    """A template that would take the Service's name, ports, type or selector is refused with the key."""
+    assert f"scheduler.serviceTemplate.{named}" in refusal({"scheduler": {"serviceTemplate": template}})
 
 
 def test_no_service_template_no_change() -> None:

@@ -29,17 +29,23 @@ LABEL = st.sampled_from(_LABELS)
 SUBDOMAIN = st.sampled_from([*_LABELS, "x.y", "1.5", "system-node-critical"])
 KEY = st.sampled_from(["a", "true", "1", "1.5", "y", "example.com/B_c", "x.y/null", "topology.kubernetes.io/zone"])
 VALUE = st.sampled_from(["", "a", "A_b.c", "true", "null", "1", "1e3", "0x1", "1.50", "no"])
-VARIABLE = st.sampled_from(["A", "B", "y", "_x", "X-1.a", "HOME", "DASK_TEMPORARY_DIRECTORY", "DASK_X", "1X"])
+VARIABLE = st.sampled_from(
+    [
+        *("A", "B", "y", "_x", "X-1.a", "1X", "HOME", "DASK_TEMPORARY_DIRECTORY", "DASK_X", "DASK_SCHEDULER_ADDRESS"),
+    ]
+)
 WORDS = st.lists(TEXT, max_size=3)
 PATH = st.sampled_from(["a", "a/b.txt", "x-1", "true", "123"])
 MODE = st.sampled_from([0o400, 0o644, 0o777, 0])
 ID = st.sampled_from([0, 1, 1000, 65534, 1000690000, 2**31 - 1])
 SECONDS = st.sampled_from([1, 5, 30, 1_000_000])
 BOOL = st.booleans()
-IMAGES = st.sampled_from([
-    *("a", "a:latest", "a:1", "r.io:5000/x/y:1.0_b", "ghcr.io/dask/dask:2026.8.0-py3.13", f"x/y@sha256:{'a' * 64}"),
-    f"x/y:latest@sha256:{'b' * 64}",
-])
+IMAGES = st.sampled_from(
+    [
+        *("a", "a:latest", "a:1", "r.io:5000/x/y:1.0_b", "ghcr.io/dask/dask:2026.8.0-py3.13", f"x/y@sha256:{'a' * 64}"),
+        f"x/y:latest@sha256:{'b' * 64}",
+    ]
+)
 _PULL = st.sampled_from(["Always", "IfNotPresent", "Never"])
 _DIGITS = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=4)
 
@@ -131,7 +137,7 @@ def _resources(draw: Draw, claims: list[str]) -> Any:
 
 # Probes and hooks ---------------------------------------------------------------------------------------
 
-_PORT = st.sampled_from([80, 65535, "http", "1e3"])
+_PORT = st.sampled_from([80, 65535, "http", "1e3", "twin", "dashboard"])
 _EXEC = some(command=WORDS.filter(bool))
 _HTTP = some(
     {"port": _PORT},
@@ -214,7 +220,6 @@ def _pod_security(host: dict[str, Any], *, windows: bool) -> Strategy:
 # Volumes ------------------------------------------------------------------------------------------------
 
 
-
 def _items(path: Strategy) -> dict[str, Strategy]:
     item = some({"key": st.sampled_from(["a", "true", "A.b"]), "path": path}, mode=MODE)
     return {"items": listed(item, by="path"), "optional": BOOL}
@@ -273,12 +278,14 @@ def _source(containers: list[str]) -> Strategy:
             volumeAttributes=mapping(KEY, TEXT),
             nodePublishSecretRef=_SECRET,
         ),
-        ephemeral=some({
-            "volumeClaimTemplate": some(
-                {"spec": _CLAIM},
-                metadata=some(labels=mapping(KEY, VALUE), annotations=mapping(KEY, TEXT)),
-            )
-        }),
+        ephemeral=some(
+            {
+                "volumeClaimTemplate": some(
+                    {"spec": _CLAIM},
+                    metadata=some(labels=mapping(KEY, VALUE), annotations=mapping(KEY, TEXT)),
+                )
+            }
+        ),
         image=some({"reference": IMAGES}, pullPolicy=_PULL),
         iscsi=some(
             {"targetPortal": st.just("1.2.3.4:3260"), "iqn": st.just("iqn.2001-04.com.example:s"), "lun": st.just(0)},
@@ -301,7 +308,10 @@ def _mounts(draw: Draw, volumes: list[dict[str, Any]], host: dict[str, Any]) -> 
     blocks = [volume["name"] for volume in volumes if {"persistentVolumeClaim", "ephemeral"} & set(volume)]
     devices = draw(st.sets(st.sampled_from(blocks), max_size=1)) if blocks and "hostUsers" not in host else set()
     mount = some(
-        {"name": st.sampled_from(names), "mountPath": st.sampled_from(["/a", "/b c", "/tmp", "/dask", "/dask/x", "/1"])},
+        {
+            "name": st.sampled_from(names),
+            "mountPath": st.sampled_from(["/a", "/b c", "/tmp", "/dask", "/dask/x", "/1"]),
+        },
         readOnly=BOOL,
         subPath=PATH,
         mountPropagation=st.sampled_from(["None", "HostToContainer"]),
@@ -346,6 +356,9 @@ def _ports(draw: Draw, numbers: Any, *, host: bool) -> Any:
         if not host:
             port |= draw(some(hostPort=st.just(number + 20000), hostIP=st.just("10.0.0.1")))
         found.append(port)
+    rest = {key: value for key, value in found[0].items() if key in ("containerPort", "protocol")}
+    if not host and draw(st.integers(0, 3)) == 0:
+        found.append({**rest, "name": "twin"})
     return found
 
 
@@ -393,7 +406,9 @@ _SELECTOR = some(matchLabels=mapping(KEY, VALUE), matchExpressions=listed(_EXPRE
 _NODE_EXPRESSIONS = _EXPRESSIONS | some({
     "key": KEY, "operator": st.sampled_from(["Gt", "Lt"]), "values": st.just(["123"])
 })  # fmt: skip
-_NODE_FIELDS = some({"key": st.just("metadata.name"), "operator": st.sampled_from(["In", "NotIn"]), "values": st.just(["n"])})
+_NODE_FIELDS = some(
+    {"key": st.just("metadata.name"), "operator": st.sampled_from(["In", "NotIn"]), "values": st.just(["n"])}
+)
 _NODE_TERM = some(matchExpressions=listed(_NODE_EXPRESSIONS), matchFields=listed(_NODE_FIELDS)).filter(bool)
 _WEIGHT = st.sampled_from([1, 50, 100])
 REQUIRED, PREFERRED = (f"{how}DuringSchedulingIgnoredDuringExecution" for how in ("required", "preferred"))
@@ -414,15 +429,19 @@ def _pod_term(draw: Draw) -> Any:
     return found
 
 
-_POD_AFFINITY = some(**{
-    REQUIRED: listed(_pod_term()),
-    PREFERRED: listed(some({"weight": _WEIGHT, "podAffinityTerm": _pod_term()})),
-})
+_POD_AFFINITY = some(
+    **{
+        REQUIRED: listed(_pod_term()),
+        PREFERRED: listed(some({"weight": _WEIGHT, "podAffinityTerm": _pod_term()})),
+    }
+)
 _AFFINITY = some(
-    nodeAffinity=some(**{
-        REQUIRED: some({"nodeSelectorTerms": listed(_NODE_TERM)}),
-        PREFERRED: listed(some({"weight": _WEIGHT, "preference": _NODE_TERM})),
-    }),
+    nodeAffinity=some(
+        **{
+            REQUIRED: some({"nodeSelectorTerms": listed(_NODE_TERM)}),
+            PREFERRED: listed(some({"weight": _WEIGHT, "preference": _NODE_TERM})),
+        }
+    ),
     podAffinity=_POD_AFFINITY,
     podAntiAffinity=_POD_AFFINITY,
 )
@@ -484,6 +503,7 @@ def _simple(host: dict[str, Any]) -> dict[str, Strategy]:
         "restartPolicy": st.sampled_from(["Never", "OnFailure", "Always"]),
         "runtimeClassName": SUBDOMAIN,
         "schedulerName": SUBDOMAIN,
+        "serviceAccount": SUBDOMAIN,
         "serviceAccountName": SUBDOMAIN,
         "setHostnameAsFQDN": BOOL,
         "subdomain": LABEL,
@@ -511,11 +531,15 @@ def _spec(draw: Draw) -> dict[str, Any]:
     found = {**host, **draw(some(**_simple(host)))}
     roles = ["dask", *draw(st.lists(st.just("side"), max_size=2))]
     before = draw(st.lists(st.sampled_from(["init", "sidecar"]), max_size=2))
-    made = [{"name": name, **draw(_container(world, role))} for name, role in zip(names, [*roles, *before], strict=False)]
+    made = [
+        {"name": name, **draw(_container(world, role))} for name, role in zip(names, [*roles, *before], strict=False)
+    ]
     found["containers"] = made[: len(roles)]
     found |= {"initContainers": made[len(roles) :]} if before else {}
     found |= {"volumes": volumes} if volumes else {}
-    found |= {"resourceClaims": [{"name": name, "resourceClaimTemplateName": "x.y"} for name in claims]} if claims else {}
+    found |= (
+        {"resourceClaims": [{"name": name, "resourceClaimTemplateName": "x.y"} for name in claims]} if claims else {}
+    )
     if draw(BOOL):
         found["securityContext"] = draw(_pod_security(host, windows=windows))
     if not windows:

@@ -172,7 +172,7 @@ _environment.__module__ = "__main__"
 
 
 def test_a_schedulers_template(make_classic, namespace: Namespace, image: str) -> None:
-    """scheduler_pod_template shapes the scheduler's pod alone; the Service has the type and template of the configuration."""
+    """A scheduler's template shapes its pod alone, and the Service has the type and template of the configuration."""
     scheduler = small_pod(image)
     scheduler["metadata"] = {"annotations": {"example.com/who": "scheduler"}}
     scheduler["spec"]["containers"][0]["args"] = ["dask-scheduler"]
@@ -197,7 +197,7 @@ def test_what_is_for_the_other_mode_is_told(make_classic) -> None:
 
 
 def test_a_local_scheduler(make_classic, namespace: Namespace) -> None:
-    """host and port are where it listens, the object is at hand, and the release has no scheduler of its own."""
+    """Host and port are where it listens, the object is at hand, and the release has no scheduler of its own."""
     cluster = make_classic(deploy_mode="local", host="10.88.0.1", port=18786, n_workers=1)
     assert cluster.scheduler.address == cluster.scheduler_address == "tcp://10.88.0.1:18786"
     with Client(cluster) as client:

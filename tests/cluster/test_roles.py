@@ -1,4 +1,4 @@
-"""The least Roles: the whole life of a classic cluster under exactly them, from a pod and from outside; none is too wide."""
+"""The least Roles: a classic cluster's whole life under exactly them, from a pod and from outside; none is too wide."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _outside(namespace: Namespace, tmp_path: Path, mode: str, image: str) -> str
 
 @pytest.mark.parametrize("mode", ["remote", "local"])
 def test_the_life_under_the_least_role(namespace: Namespace, image: str, tmp_path: Path, mode: str) -> None:
-    """Everything goes under the mode's Role, from both sides of the cluster, and each of its rules is needed for that."""
+    """All goes under the mode's Role, from both sides of the cluster, and each of its rules is needed for that."""
     inside.account(namespace, mode)
     log = _outside(namespace, tmp_path, mode, image)
     assert log.split() == ["ROUTE", *{"remote": ["port-forward"], "local": ["this", "process"]}[mode], "LEFT"]

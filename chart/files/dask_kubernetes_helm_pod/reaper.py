@@ -50,9 +50,13 @@ async def watch(address: str) -> None:
 async def absence(address: str, limit: float, seen: float | None = None) -> None:
     """Come back once nobody could be reached at the address for `limit` seconds, or since it was seen last."""
     seen = monotonic() if seen is None else seen
-    while monotonic() - seen < limit:
-        with contextlib.suppress(OSError):
+    while True:
+        try:
             await watch(address)
+        except OSError:
+            if monotonic() - seen >= limit:
+                return
+        else:
             seen = monotonic()
             logger.warning("reaper: lost the scheduler at %s", address)
         await asyncio.sleep(_PAUSE)
