@@ -10,20 +10,16 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
-import ipaddress
 import logging
-import socket
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from distributed import Scheduler
-from distributed.utils import get_ip
 
-from dask_kubernetes_helm import config, contract
-from dask_kubernetes_helm.errors import InvalidArgumentError, KubernetesError, PortInUseError
+from dask_kubernetes_helm import addresses, config, contract
+from dask_kubernetes_helm.errors import InvalidArgumentError, KubernetesError
 from dask_kubernetes_helm.hosting import RemoteScheduler
 
 if TYPE_CHECKING:
@@ -124,22 +120,20 @@ class LocalScheduler(RemoteScheduler):
 
     async def _listen(self, server: str) -> str:
         everywhere = self._host in (None, "", "0.0.0.0", "::") and not self._interface  # noqa: S104 - compared only
-        where = {"interface": self._interface} if self._interface else {"host": self._host or "0.0.0.0"}  # noqa: S104
-        try:
-            self.scheduler = await Scheduler(
-                protocol=f"{self.scheme}://",
-                port=self._port,
-                security=self.security,
-                dashboard_address=self._dashboard,
-                dashboard=None if find_spec("bokeh") is None else False,  # it is drawn later
-                **where,
-            )
-        except OSError as error:
-            raise PortInUseError(
-                f"The scheduler can't listen on {self._interface or self._host}:{self._port}: {error}",
-                cure="Give another host, interface or port; port=0 takes any that is free.",
-            ) from error
-        host = await asyncio.to_thread(_own_address, server) if everywhere else _host_of(self.scheduler.address)
+        listening = addresses.listenable(self._interface, self._host or "0.0.0.0", self._port)  # noqa: S104 - as classic does
+        self.scheduler = await Scheduler(
+            protocol=f"{self.scheme}://",
+            host=listening,
+            port=self._port,
+            security=self.security,
+            dashboard_address=self._dashboard,
+            dashboard=None if find_spec("bokeh") is None else False,  # it is drawn later
+        )
+        host = (
+            await asyncio.to_thread(addresses.towards, server)
+            if everywhere
+            else addresses.host_of(self.scheduler.address)
+        )
         return f"{self.scheme}://{host}:{self.scheduler.port}"
 
     async def reach(self, release: Release, progress: Progress, timeout: float) -> Connection:  # noqa: ARG002 - it is here
@@ -155,7 +149,7 @@ class LocalScheduler(RemoteScheduler):
         self.connection = Connection(
             "this process",
             "the scheduler runs in it",
-            _host_of(self.scheduler.address),
+            addresses.host_of(self.scheduler.address),
             self.scheduler.port,
             dashboard.port if dashboard else 0,
             self.scheme,
@@ -266,23 +260,3 @@ def _pod_package() -> _PodPackage:
     from dask_kubernetes_helm_pod import agent, api, desk, drawing, reaper  # noqa: PLC0415 - the path was made just now
 
     return _PodPackage(desk, agent, drawing, api.ApiError, reaper.HELLO)
-
-
-def _own_address(server: str) -> str:
-    """The address that this machine has on the way to the API server, by which pods are likely to reach it.
-
-    A server on this machine itself tells nothing; the address on the way out is taken then.
-    """
-    url = urlsplit(server)
-    with contextlib.suppress(OSError):
-        family, kind, _, _, address = socket.getaddrinfo(url.hostname, url.port or 443, type=socket.SOCK_DGRAM)[0]
-        with socket.socket(family, kind) as probe:
-            probe.connect(address)  # sends nothing
-            host = str(probe.getsockname()[0])
-        if not ipaddress.ip_address(host).is_loopback:
-            return f"[{host}]" if ":" in host else host
-    return str(get_ip())
-
-
-def _host_of(address: str) -> str:
-    return address.partition("://")[2].rpartition(":")[0]

@@ -368,8 +368,9 @@ def test_what_a_local_scheduler_has_no_use_for() -> None:
     """In local mode neither a scheduler's template nor its idle time reach the release, and warnings say so."""
     usual = valued(deploy_mode="local")
     told = {"scheduler_pod_template": template(image="r/s:2"), "service_type": "NodePort", "idle_timeout": "1h"}
-    with pytest.warns(TemplateWarning) as warned:
-        assert usual == valued(deploy_mode="local", **told)
+    with pytest.warns(errors.TemplateWarning) as warned:
+        found = merge(*(layer.mapping for layer in plan(deploy_mode="local", **told).layers))
+    assert usual == found
     assert {str(item.message).split()[0] for item in warned} == {"idle_timeout", "scheduler_pod_template"}
     assert {"serviceType", "serviceTemplate", "podDisruptionBudget"} & usual["scheduler"].keys() == set()
 

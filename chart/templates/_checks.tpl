@@ -10,6 +10,21 @@ Refusals; checks.yaml calls them. Arguments of those that both roles share: comp
 {{- include "dask.checkOverlay" . }}
 {{- end }}
 
+{{/*
+What Helm can't write as YAML it leaves out without a word, and all that is beside it as well. Arguments: path, value.
+*/}}
+{{- define "dask.checkText" -}}
+{{- $path := .path -}}
+{{- if not (toYaml .value) -}}
+{{- if kindIs "map" .value -}}
+{{- range $key, $value := .value -}}
+{{- include "dask.checkText" (dict "path" (printf "%s.%s" $path $key | trimPrefix ".") "value" $value) -}}
+{{- end -}}
+{{- end -}}
+{{- fail (printf "%s has a character that no YAML can hold as it is (U+007F to U+009F, U+FFFE or U+FFFF), so Helm would leave it out. Take that out; base64 can carry any." $path) -}}
+{{- end -}}
+{{- end }}
+
 {{/* What is merged last must not take away what the chart stands on. */}}
 {{- define "dask.checkOverlay" -}}
 {{- range $key, $better := dict "containers" "container and extraContainers" "initContainers" "initContainers" "volumes" "mounts.volumes" -}}

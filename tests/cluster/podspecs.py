@@ -19,7 +19,7 @@ TRICKY = [
     *("", " ", "true", "null", "~", "no", "1", "1e3", "0x1F", "0o17", "1_000", "12:30", "2001-01-01", "=", "<<", ".inf"),
     *("a: b", "# a", "a #b", "- a", "[a", "{a", "%a", "@a", "`a", "&a", "*a", "!a", "|", ">-", "? a", "'\"\\", "<b>&amp;"),
     *("{{ .Values.image }}", "$(HOME)", "$$(HOME)", "${HOME}", "\n", "a\n", "a\n\n", "a\n\nb\n", "  a\n b", "a \n b ", "\ta"),
-    *("a\r\nb", "\N{LATIN SMALL LETTER E WITH ACUTE}", "\N{GRINNING FACE}", "\N{LINE SEPARATOR}", "\x7f", "\ufeff", "x y " * 60),
+    *("a\r\nb", "\N{LATIN SMALL LETTER E WITH ACUTE}", "\N{GRINNING FACE}", "\N{LINE SEPARATOR}", "\x01", "\ufeff", "x y " * 60),
 ]  # fmt: skip
 TEXT = st.one_of(
     st.sampled_from(TRICKY), st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Cn"]), max_size=9)
@@ -81,7 +81,7 @@ _FIELD = kinds(
 
 
 def _amount(containers: list[str], *, volume: bool) -> Strategy:
-    name = {"containerName": st.sampled_from(containers)}
+    name = {"containerName": st.sampled_from([containers[0], *containers])}
     resource = st.sampled_from(["limits.cpu", "requests.memory", "limits.memory", "requests.ephemeral-storage"])
     divisor = st.sampled_from(["1", "0"])
     if volume:
@@ -137,7 +137,7 @@ def _resources(draw: Draw, claims: list[str]) -> Any:
 
 # Probes and hooks ---------------------------------------------------------------------------------------
 
-_PORT = st.sampled_from([80, 65535, "http", "1e3", "twin", "dashboard"])
+_PORT = st.sampled_from([80, 65535, "http", "1e3"])
 _EXEC = some(command=WORDS.filter(bool))
 _HTTP = some(
     {"port": _PORT},
@@ -260,9 +260,10 @@ def _projected(containers: list[str]) -> Strategy:
     return st.lists(source, max_size=3, unique_by=lambda one: next(iter(one)))
 
 
-def _source(containers: list[str]) -> Strategy:
+def _sources(containers: list[str]) -> Strategy:
+    """Volumes by their kind."""
     volume = some({"volumeID": st.just("vol-1")}, fsType=st.just("ext4"), readOnly=BOOL)
-    return kinds(
+    return some(
         emptyDir=some(medium=st.sampled_from(["", "Memory"]), sizeLimit=st.sampled_from(["1Gi", "1e9", "0.5Gi"])),
         configMap=some({"name": SUBDOMAIN}, defaultMode=MODE, **_items(PATH)),
         secret=some({"secretName": SUBDOMAIN}, defaultMode=MODE, **_items(PATH)),
@@ -346,6 +347,17 @@ RAW = [{"command": ["/run.sh"]}, {"args": ["sleep", "\n", "true"]}, {"command": 
 _NUMBERS = st.integers(1024, 8700)
 
 
+#: Names of ports that are there a second time, or that the chart has.
+GOING = ("twin", "dashboard")
+
+
+def _ask_at(name: str, handlers: list[dict[str, Any]]) -> None:
+    for handler in handlers:
+        for way in ("httpGet", "tcpSocket"):
+            if way in handler:
+                handler[way]["port"] = name
+
+
 @st.composite
 def _ports(draw: Draw, numbers: Any, *, host: bool) -> Any:
     found = []
@@ -386,10 +398,16 @@ def _container(draw: Draw, world: dict[str, Any], role: str) -> dict[str, Any]:
     if role != "init":
         resize = some({"resourceName": st.sampled_from(["cpu", "memory"]), "restartPolicy": st.just("NotRequired")})
         fields |= {**_PROBES, "lifecycle": _HOOKS.filter(bool), "resizePolicy": listed(resize, by="resourceName")}
+    rest = draw(some(**fields))
+    if role == "dask" and "ports" in rest and draw(BOOL):
+        rest["ports"].append({"containerPort": 8790, "name": "dashboard"})
+    for port in rest.get("ports", ()):
+        if port.get("name") in GOING:
+            _ask_at(port["name"], [rest.get(key, {}) for key in _PROBES] + [*rest.get("lifecycle", {}).values()])
     return {
         "image": draw(IMAGES),
         **commanded,
-        **draw(some(**fields)),
+        **rest,
         **draw(_mounts(world["volumes"], world["host"])),
         **({"securityContext": security} if security is not None else {}),
         **({"restartPolicy": "Always"} if role == "sidecar" else {}),
@@ -508,7 +526,7 @@ def _simple(host: dict[str, Any]) -> dict[str, Strategy]:
         "setHostnameAsFQDN": BOOL,
         "subdomain": LABEL,
         "terminationGracePeriodSeconds": st.sampled_from([1, 30, 120, 1_000_000, 2_592_000]),
-        "tolerations": listed(_TOLERATION),
+        "tolerations": listed(_TOLERATION, most=3),
         "topologySpreadConstraints": st.lists(
             _spread(), min_size=1, max_size=2, unique_by=lambda one: (one["topologyKey"], one["whenUnsatisfiable"])
         ),
@@ -521,9 +539,9 @@ def _spec(draw: Draw) -> dict[str, Any]:
     windows = draw(BOOL)
     names = draw(st.lists(LABEL | _DIGITS, min_size=5, max_size=5, unique=True))
     claims = draw(st.lists(LABEL, max_size=1))
-    volumes = draw(st.lists(_source(names), max_size=4))
-    for volume, name in zip(volumes, draw(st.permutations(_LABELS)), strict=False):
-        volume["name"] = name
+    called = draw(st.permutations([*_LABELS, "v1", "v2", "v3"]))
+    sources = draw(_sources(names) | st.just({}))
+    volumes = [{"name": name, kind: source} for name, (kind, source) in zip(called, sources.items(), strict=False)]
     world = {
         **{"host": host, "windows": windows, "names": names, "claims": claims, "volumes": volumes},
         "ports": count(draw(_NUMBERS)),

@@ -9,8 +9,6 @@ import subprocess
 import sys
 import time
 
-import pytest
-
 from .conftest import KINDS, Namespace, small_pod, until
 
 SCRIPT = """
@@ -28,19 +26,19 @@ time.sleep(1000)
 ABSENCE, CLEANING = 60, 30
 
 
-@pytest.mark.parametrize("mode", ["remote", "local"])
-def test_five_killed(namespace: Namespace, image: str, mode: str) -> None:
-    """Five processes are killed by -9: 60 s of absence and at most 30 s later no object of any of them is left."""
+def test_five_killed_in_each_mode(namespace: Namespace, image: str) -> None:
+    """Ten processes are killed by -9: 60 s of absence and at most 30 s later no object of any of them is left."""
     pod = small_pod(image)
     pod["spec"]["restartPolicy"] = "Never"
     owners = []
-    for _ in range(5):
+    for mode in ["remote", "local"] * 5:
         command = [sys.executable, "-c", SCRIPT, json.dumps(pod), mode, namespace.name]
         owners.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True))
     for owner in owners:
         assert owner.stdout is not None
         assert owner.stdout.readline() == "3\n"
-    assert len(namespace.get("pods", "dask.org/component=worker")) == 5
+    assert len(namespace.get("pods", "dask.org/component=worker")) == 10
+    assert len(namespace.get("pods", "dask.org/component=scheduler")) == 5
     for owner in owners:
         os.kill(owner.pid, signal.SIGKILL)
         owner.communicate()

@@ -140,8 +140,18 @@ def _aliases_once(found: Difference, template: Pod) -> bool:
     return found.ours == [{"ip": ip, **({"hostnames": given} if given else {})} for ip, given in names.items()]
 
 
+def _address_first(found: Difference, template: Pod) -> bool:
+    return sorted(found.raw) == sorted(found.ours) and found.ours == sorted(
+        found.raw, key=lambda name: name != "DASK_SCHEDULER_ADDRESS"
+    )
+
+
+def _same(found: Difference, template: Pod) -> bool:
+    return sorted(found.raw) == sorted(found.ours)
+
+
 def _of_a_twin(found: Difference, template: Pod) -> bool:
-    return found.raw == "twin" and isinstance(found.ours, int)
+    return found.raw in podspecs.GOING and isinstance(found.ours, int)
 
 
 C = rf"spec\.containers\[{re.escape(DASK)}\]"
@@ -153,13 +163,15 @@ TABLE = [
     Row(rf"{C}\.readinessProbe(\..*)?", "by readiness the chart tells which pods may go"),
     Row(rf"{C}\.image", "the tag that Kubernetes takes is written out, and a digest needs none", _same_image),
     Row(rf"{C}\.env\[DASK_SCHEDULER_ADDRESS\](\..*)?", "it leads to this cluster's scheduler"),
+    Row(rf"{C}\.env\(order\)", "likewise", _address_first),
     Row(r".*\.resourceFieldRef\.containerName", "Dask's container has another name", _dasks_name),
     Row(r"metadata\.annotations\.kubectl\.kubernetes\.io/default-container", "likewise", _dasks_name),
     Row(r"metadata\.annotations\.container\.apparmor\..*", "likewise", _apparmor),
     Row(r"spec\.imagePullSecrets", "server-side apply refuses twins", _named_once),
     Row(r"spec\.hostAliases", "likewise; names of one address go together", _aliases_once),
     Row(r".*(Probe|postStart|preStop)\.(httpGet|tcpSocket)\.port", "likewise; a port that goes has a number", _of_a_twin),
-    Row(r"spec\.tolerations\(order\)", "one that is the chart's own comes first; their order means nothing"),
+    Row(rf"{C}\.ports\[8790/TCP\]\.name", "the chart's own of that number"),
+    Row(rf"(spec\.tolerations|{C}\.ports)\(order\)", "the chart's own come first; their order means nothing", _same),
     # What it does not say, and the chart does.
     Row(r"spec\.terminationGracePeriodSeconds", "results get time to move", _silent("terminationGracePeriodSeconds")),
     Row(r"spec\.enableServiceLinks", "Dask takes such variables for configuration", _silent("enableServiceLinks")),
