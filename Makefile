@@ -27,16 +27,17 @@ demo: $(STAMP) ## run the main job, on the embedded cluster or with KUBECONFIG=.
 
 .PHONY: test
 test: $(STAMP) cluster helm3 ## set everything up and run all tests
-	@$(ENTER); export PATH="$$($(RIG) tools --helm3 | tail -1):$$PATH"; $(BIN)/pytest -m "not rig and not kwok" --require-cluster; \
+	@$(ENTER); export PATH="$$($(RIG) tools --helm3 | tail -1):$$PATH"; \
+	  $(BIN)/pytest -n auto -m "not cluster and not rig and not kwok"; $(BIN)/pytest -m cluster --require-cluster; \
 	  $(BIN)/pytest -m rig
 
 .PHONY: test-unit
 test-unit: $(STAMP) ## tests without a cluster or a helm, under a minute
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n auto
 
 .PHONY: test-chart
 test-chart: $(STAMP) helm3 ## tests of what the chart renders, with Helm 3 and 4
-	@$(ENTER); export PATH="$$($(RIG) tools --helm3 | tail -1):$$PATH"; $(BIN)/pytest -m helm
+	@$(ENTER); export PATH="$$($(RIG) tools --helm3 | tail -1):$$PATH"; $(BIN)/pytest -n auto -m helm
 
 .PHONY: test-cluster
 test-cluster: $(STAMP) cluster helm3 ## end to end tests on the embedded cluster
@@ -126,8 +127,8 @@ package: $(STAMP) ## build the wheel and the packed chart into dist/
 	@ls dist
 
 .PHONY: bench
-bench: $(STAMP) cluster ## measure: start to first result, import time, port-forward, nanny
-	@$(ENTER); for name in first_result import_time port_forward nanny; do $(BIN)/python -m bench.$$name; done
+bench: $(STAMP) cluster ## measure: start to first result, also beside classic, import time, port-forward, nanny
+	@$(ENTER); for name in first_result kubecluster import_time port_forward nanny; do $(BIN)/python -m bench.$$name; done
 
 .PHONY: bench-elasticity
 bench-elasticity: $(STAMP) cluster ## measure growing and shrinking side by side with peers; WRITE=1 writes docs/elasticity.md

@@ -36,7 +36,7 @@ def said(values: Mapping[str, Any]) -> dict[str, Any]:
 def _last_of_each(named: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Of items with the same name the last: so Kubernetes takes them, but server-side apply refuses twins."""
     last = {item.get("name"): position for position, item in enumerate(named)}
-    return [item for position, item in enumerate(named) if last[item.get("name")] == position]
+    return [item for position, item in enumerate(named) if last[item.get("name")] == position or "name" not in item]
 
 
 def without_twins(container: dict[str, Any], notes: list[str]) -> None:
@@ -109,7 +109,7 @@ def _ports(container: dict[str, Any], own: Mapping[int, str], notes: list[str]) 
     kept = []
     for port in container.pop("ports", []):
         key, name = (port.get("containerPort"), port.get("protocol", "TCP")), port.get("name")
-        if key not in seen and name not in own.values():
+        if key[0] is None or (key not in seen and name not in own.values()):
             seen[key] = name
             kept.append(port)
         elif name and name != seen.get(key):

@@ -149,8 +149,9 @@ def _renamed(pod: dict[str, Any], role: Role) -> None:
 
 
 def _redirect(item: Any, name: str, role: Role) -> None:
-    if isinstance(item, dict) and isinstance(field := item.get("resourceFieldRef"), dict):
-        if field.get("containerName") == name:
+    if isinstance(item, dict):
+        field = item.get("resourceFieldRef")
+        if isinstance(field, dict) and field.get("containerName") == name:
             field["containerName"] = role
     for inner in item.values() if isinstance(item, dict) else item if isinstance(item, list) else ():
         _redirect(inner, name, role)

@@ -34,7 +34,7 @@ spec:
       args: [{{ .root.Values.worker.custom_scheduler_url | quote }}]
       workingDir: /etc/dask-kubernetes-helm
       env:
-        {{- include "dask.env" . | trim | nindent 8 }}
+        {{- include "dask.env" . | trimPrefix "\n" | nindent 8 }}
       volumeMounts:
         {{- include "dask.volumeMounts" . | trim | nindent 8 }}
         - name: dask-agent

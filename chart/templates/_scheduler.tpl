@@ -27,7 +27,7 @@ spec:
         - {{ . | quote }}
         {{- end }}
       env:
-        {{- include "dask.env" . | trim | nindent 8 }}
+        {{- include "dask.env" . | trimPrefix "\n" | nindent 8 }}
       ports:
         - name: tcp-comm
           containerPort: 8786

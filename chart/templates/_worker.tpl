@@ -64,7 +64,7 @@ spec:
           value: {{ include "dask.drainTimeout" .role | quote }}
         - name: DASKHELM_READINESS_PORT
           value: {{ include "dask.readinessPort" .root | quote }}
-        {{- include "dask.env" . | trim | nindent 8 }}
+        {{- include "dask.env" . | trimPrefix "\n" | nindent 8 }}
       ports:
         - name: http-dashboard
           containerPort: {{ .role.portDashboard }}

@@ -16,10 +16,12 @@ Draw = Any
 
 #: Text that some layer between Python and the API server (JSON, YAML, Go's templates) could take for something else.
 TRICKY = [
-    *("", " ", "true", "null", "~", "no", "1", "1e3", "0x1F", "0o17", "1_000", "12:30", "2001-01-01", "=", "<<", ".inf"),
-    *("a: b", "# a", "a #b", "- a", "[a", "{a", "%a", "@a", "`a", "&a", "*a", "!a", "|", ">-", "? a", "'\"\\", "<b>&amp;"),
-    *("{{ .Values.image }}", "$(HOME)", "$$(HOME)", "${HOME}", "\n", "a\n", "a\n\n", "a\n\nb\n", "  a\n b", "a \n b ", "\ta"),
-    *("a\r\nb", "\N{LATIN SMALL LETTER E WITH ACUTE}", "\N{GRINNING FACE}", "\N{LINE SEPARATOR}", "\x01", "\ufeff", "x y " * 60),
+    *("", " ", "true", "null", "~", "no", "1", "1e3", "0x1F", "0o17", "1_000", "12:30", "2001-01-01", "=", "<<"),
+    *(".inf", "nan"),
+    *("a: b", "# a", "a #b", "- a", "[a", "{a", "%a", "@a", "`a", "&a", "*a", "!a", "|", ">-", "? a", "'\"\\", "<b>&"),
+    *("{{ .Values.image }}", "$(HOME)", "$$(HOME)", "${HOME}", "\n", "a\n", "a\n\n", "a\n\nb\n", "  a\n b", "a \n b "),
+    *("\ta", "a\r\nb", "\N{LATIN SMALL LETTER E WITH ACUTE}", "\N{GRINNING FACE}", "\N{LINE SEPARATOR}", "\x01"),
+    *("\ufeff", "x y " * 60),
 ]  # fmt: skip
 TEXT = st.one_of(
     st.sampled_from(TRICKY), st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Cn"]), max_size=9)
@@ -75,7 +77,8 @@ def mapping(keys: Strategy, texts: Strategy, most: int = 3) -> Strategy:
 _FIELD = kinds(
     fieldPath=st.sampled_from([
         *("metadata.name", "metadata.namespace", "metadata.uid", "metadata.labels['a']", "metadata.annotations['x/y']"),
-        *("spec.nodeName", "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs"),
+        *("spec.nodeName", "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP"),
+        "status.podIPs",
     ])
 )  # fmt: skip
 
@@ -325,7 +328,7 @@ def _mounts(draw: Draw, volumes: list[dict[str, Any]], host: dict[str, Any]) -> 
         if "subPath" in one and draw(BOOL):
             one["subPathExpr"] = one.pop("subPath") + "/$(A)"
         if one.get("readOnly") and one.get("mountPropagation", "None") == "None":
-            one |= draw(some(recursiveReadOnly=st.sampled_from(["Disabled", "IfPossible", "Enabled"])))
+            one.update(draw(some(recursiveReadOnly=st.sampled_from(["Disabled", "IfPossible", "Enabled"]))))
     blocked = [{"name": name, "devicePath": "/dev/xvda"} for name in sorted(devices)]
     return {key: value for key, value in (("volumeMounts", found), ("volumeDevices", blocked)) if value}
 
@@ -543,7 +546,11 @@ def _spec(draw: Draw) -> dict[str, Any]:
     sources = draw(_sources(names) | st.just({}))
     volumes = [{"name": name, kind: source} for name, (kind, source) in zip(called, sources.items(), strict=False)]
     world = {
-        **{"host": host, "windows": windows, "names": names, "claims": claims, "volumes": volumes},
+        "host": host,
+        "windows": windows,
+        "names": names,
+        "claims": claims,
+        "volumes": volumes,
         "ports": count(draw(_NUMBERS)),
     }
     found = {**host, **draw(some(**_simple(host)))}
@@ -586,3 +593,51 @@ def pods(draw: Draw) -> dict[str, Any]:
         annotations |= draw(some(**{key: st.sampled_from(["runtime/default", "unconfined"])}))
     metadata = draw(some(labels=st.just(labels), annotations=st.just(annotations)))
     return {"metadata": metadata, "spec": spec}
+
+
+#: What is rare among the generated ones: twins, and what calls a container by its name.
+RARE: dict[str, Any] = {
+    "metadata": {
+        "annotations": {
+            "kubectl.kubernetes.io/default-container": "notebook",
+            "container.apparmor.security.beta.kubernetes.io/notebook": "unconfined",
+        }
+    },
+    "spec": {
+        "restartPolicy": "Never",
+        "imagePullSecrets": [{"name": "a"}, {"name": "b"}, {"name": "a"}],
+        "hostAliases": [{"ip": "10.0.0.1", "hostnames": ["a"]}, {"ip": "10.0.0.1", "hostnames": ["b"]}],
+        "tolerations": [{"key": "a", "operator": "Exists"}, _OWN_TAINT],
+        "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "a", "whenUnsatisfiable": "DoNotSchedule"}],
+        "containers": [
+            {
+                "name": "notebook",
+                "image": f"x/y:1@sha256:{'a' * 64}",
+                "env": [
+                    {"name": "A", "value": "1"},
+                    {"name": "DASK_SCHEDULER_ADDRESS", "value": "tcp://x:8786"},
+                    {"name": "A", "value": "2"},
+                    {
+                        "name": "B",
+                        "valueFrom": {"resourceFieldRef": {"containerName": "notebook", "resource": "limits.cpu"}},
+                    },
+                    {"name": "C", "value": "a\n\n"},
+                ],
+                "ports": [
+                    {"containerPort": 80, "name": "first"},
+                    {"containerPort": 80, "name": "twin"},
+                    {"containerPort": 8790, "name": "dashboard"},
+                ],
+                "livenessProbe": {"httpGet": {"port": "twin"}},
+                "startupProbe": {"tcpSocket": {"port": "dashboard"}},
+                "readinessProbe": {"exec": {"command": ["x"]}},
+            },
+            {
+                "name": "beside",
+                "image": "a:1",
+                "env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}],
+                "ports": [{"containerPort": 80}, {"containerPort": 80, "name": "twin"}],
+            },
+        ],
+    },
+}

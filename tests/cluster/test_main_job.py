@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import urllib.error
 import urllib.request
 import warnings
 
@@ -94,8 +95,17 @@ def test_workers_get_what_kubernetes_allows(make_cluster) -> None:
 def test_the_dashboard_is_reached(make_cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """The link leads to the dashboard from outside the cluster, and follows Dask's template."""
     cluster = make_cluster()
-    with urllib.request.urlopen(cluster.dashboard_link, timeout=20) as page:
-        assert b"Dask" in page.read()
+
+    def page() -> bytes:
+        try:
+            with urllib.request.urlopen(cluster.dashboard_link, timeout=20) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError as soon:
+            with soon:
+                assert (soon.code, soon.headers["Refresh"]) == (503, "1")
+            return b""
+
+    assert b"Dask" in until(page, timeout=10)
     monkeypatch.setenv("PREFIX", "/hub/")
     with dask.config.set({"distributed.dashboard.link": "{PREFIX}proxy/{port}/status"}):
         assert f"/hub/proxy/{cluster.connection.dashboard_port}/status" == cluster.dashboard_link

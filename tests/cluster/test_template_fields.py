@@ -1,7 +1,8 @@
 """Every field of a pod template is in the workers' pods, as Kubernetes holds them.
 
-Generated templates go the way of KubeCluster's (plan, schema, chart, server-side apply), and what Kubernetes then holds
-is compared, field by field, with what it holds of the same pod given to it directly. All that may differ is in one table.
+Generated templates go the way of KubeCluster's (plan, schema, chart, server-side apply), and what Kubernetes then
+holds is compared, field by field, with what it holds of the same pod given to it directly. All that may differ is in
+one table.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from distributed import Client
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 
 from dask_kubernetes_helm import contract, podmodel, schema
 from dask_kubernetes_helm.classic_plan import ClassicArguments
@@ -24,7 +25,7 @@ from dask_kubernetes_helm.helm import join_surrogates
 from tests.chart import helm
 
 from . import podspecs
-from .conftest import Namespace, small_pod
+from .conftest import Namespace, small_pod, until
 
 Pod = dict[str, Any]
 NOTHING = None
@@ -169,7 +170,7 @@ TABLE = [
     Row(r"metadata\.annotations\.container\.apparmor\..*", "likewise", _apparmor),
     Row(r"spec\.imagePullSecrets", "server-side apply refuses twins", _named_once),
     Row(r"spec\.hostAliases", "likewise; names of one address go together", _aliases_once),
-    Row(r".*(Probe|postStart|preStop)\.(httpGet|tcpSocket)\.port", "likewise; a port that goes has a number", _of_a_twin),
+    Row(r".*(Probe|postStart|preStop)\.(httpGet|tcpSocket)\.port", "likewise; by the number then", _of_a_twin),
     Row(rf"{C}\.ports\[8790/TCP\]\.name", "the chart's own of that number"),
     Row(rf"(spec\.tolerations|{C}\.ports)\(order\)", "the chart's own come first; their order means nothing", _same),
     # What it does not say, and the chart does.
@@ -261,7 +262,7 @@ def rendered(template: Pod, namespace: str) -> str:
 
 
 def held_by_the_chart(template: Pod, namespace: Namespace) -> Pod:
-    """What Kubernetes holds of it in the workers' Deployment, which is created as Helm 4 does; so is the scheduler's."""
+    """What Kubernetes holds of it in the workers' Deployment, created as Helm 4 does; so is the scheduler's."""
     # The text is left to Kubernetes to read.
     text = re.sub(r"(?m)^  replicas: 1$", "  replicas: 0", rendered(template, namespace.name))
     told = namespace.kubectl("apply", "--server-side", "--output=json", "-f", "-", text=text)
@@ -312,11 +313,15 @@ def generated(template: Pod) -> Iterator[tuple[str, str]]:
         yield from ((kind, key) for part in found for key in part)
 
 
+SETTINGS = settings(deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+
+
 def test_every_field(namespace: Namespace) -> None:
     """What Kubernetes holds of a template, it holds as well in the workers' pods, but for what the table has."""
-    met, seen = set(), set()
+    met = set()
 
-    @settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @example(podspecs.RARE)
+    @settings(SETTINGS, max_examples=80)
     @given(podspecs.pods())
     def goes_through(template: Pod) -> None:
         raw, ours = held_directly(template, namespace), held_by_the_chart(template, namespace)
@@ -325,9 +330,71 @@ def test_every_field(namespace: Namespace) -> None:
         found = [(one, meant(one, template)) for one in differences(raw, ours)]
         assert [one for one, row in found if row is None] == []
         met.update(row for _, row in found)
-        seen.update(generated(template))
 
     goes_through()
     assert [row.path for row in TABLE if row not in met] == []
+
+
+def test_no_field_is_forgotten() -> None:
+    """Fields that the kubernetes library knows are generated, or listed with a reason."""
+    seen: set[tuple[str, str]] = set()
+
+    @settings(SETTINGS, max_examples=300, phases=[Phase.generate])
+    @given(podspecs.pods())
+    def generate(template: Pod) -> None:
+        seen.update(generated(template))
+
+    generate()
     for kind, without in NOT_GENERATED.items():
-        assert {key for key in podmodel.attributes(kind) if (kind, key) not in seen} == set(without)
+        assert {key for key in podmodel.attributes(kind) if (kind, key) not in seen} <= set(without)
+
+
+@pytest.mark.parametrize("character", ["\x7f", "\x80", "\uffff"])
+def test_text_that_helm_would_lose(character: str) -> None:
+    """What Helm can't write as YAML, and would leave out with all beside it, is refused by the key that has it."""
+    template = {"metadata": {"annotations": {"a": character, "b": "c"}}, "spec": {"containers": [{"image": "a:1"}]}}
+    with pytest.raises(AssertionError, match=r"\w+\.annotations\.a has a character"):
+        rendered(template, "x")
+
+
+WRITING = "open('/shared/{0}', 'w').write('{0}')"
+
+
+def test_a_running_pod(make_classic, namespace: Namespace, image: str) -> None:
+    """Dask's tasks find what init and side containers, ConfigMap, Secret and volume of a template give them."""
+    namespace.kubectl("create", "configmap", "settings", "--from-literal=one=from the map")
+    namespace.kubectl("create", "secret", "generic", "secrets", "--from-literal=TWO=from the secret")
+    namespace.own |= {"configmap/settings", "secret/secrets"}
+    template = small_pod(image)
+    template["metadata"]["annotations"] = {"example.com/who": "me"}
+    mounts = [{"name": "shared", "mountPath": "/shared"}]
+    spec, (dask,) = template["spec"], template["spec"]["containers"]
+    dask["env"] = [{"name": "ONE", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "one"}}}]
+    dask |= {"envFrom": [{"secretRef": {"name": "secrets"}}], "volumeMounts": mounts}
+    common = {"image": image, "volumeMounts": mounts}
+    waiting = f"import signal; {WRITING.format('beside')}; signal.pause()"
+    spec["containers"].append({**common, "name": "beside", "args": ["python", "-c", waiting]})
+    spec["initContainers"] = [{**common, "name": "before", "args": ["python", "-c", WRITING.format("before")]}]
+    spec |= {"volumes": [{"name": "shared", "emptyDir": {}}], "restartPolicy": "Never"}
+    with Client(make_classic(template, n_workers=1)) as client:
+        client.wait_for_workers(1, timeout=90)
+        expected = {"before": "before", "beside": "beside", "ONE": "from the map", "TWO": "from the secret"}
+        until(lambda: client.submit(_found, pure=False).result() == expected)
+        assert client.submit(sum, [1, 2]).result() == 3
+    (pod,) = namespace.get("pods", "dask.org/component=worker")
+    assert pod["metadata"]["annotations"]["example.com/who"] == "me"
+    assert [container["name"] for container in pod["spec"]["containers"]] == ["worker", "beside"]
+    assert all("running" in status["state"] for status in pod["status"]["containerStatuses"])
+    (before,) = pod["status"]["initContainerStatuses"]
+    assert before["state"]["terminated"]["exitCode"] == 0
+
+
+def _found() -> dict[str, str]:
+    import os
+    from pathlib import Path
+
+    files = {path.name: path.read_text() for path in Path("/shared").iterdir()}
+    return {**files, **{name: os.environ[name] for name in ("ONE", "TWO")}}
+
+
+_found.__module__ = "__main__"

@@ -13,6 +13,9 @@ import logging
 import os
 from typing import Any
 
+from tornado.routing import PathMatches, Rule
+from tornado.web import RequestHandler
+
 logger = logging.getLogger("distributed.scheduler.dashboard")
 
 #: The pages of a scheduler, and of a worker.
@@ -36,12 +39,25 @@ async def draw(server: Any, pages: str, delay: float = 0.0) -> None:
     delay : float
         Seconds until then.
     """
-    await asyncio.sleep(delay)
     if importlib.util.find_spec("bokeh") is None:
         return
+    rules, soon = server.http_application.wildcard_router.rules, Rule(PathMatches("/status"), _Soon)
+    rules.insert(0, soon)
     try:
+        await asyncio.sleep(delay)
         module = await asyncio.to_thread(importlib.import_module, pages)
+        module.connect(server.http_application, server.http_server, server, prefix="/")
     except ImportError as error:  # too old a Bokeh
         logger.warning("There is no dashboard: %s", error)
-        return
-    module.connect(server.http_application, server.http_server, server, prefix="/")
+    finally:
+        rules.remove(soon)
+
+
+class _Soon(RequestHandler):  # type: ignore[misc]
+    """What who is quicker than the dashboard sees."""
+
+    def get(self) -> None:
+        """Have the browser ask again."""
+        self.set_header("Refresh", "1")
+        self.set_status(503)
+        self.finish("The Dask dashboard starts ...")
