@@ -24,7 +24,7 @@ def listenable(interface: str | None, host: str, port: int) -> str:
     """
     try:
         host = get_ip_interface(interface) if interface else host
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, kind, _, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
@@ -35,7 +35,7 @@ def listenable(interface: str | None, host: str, port: int) -> str:
             f"The scheduler can't listen on {host}:{port}: {error.strerror or error}",
             cure="Give another host, interface or port; port=0 takes any that is free.",
         ) from error
-    return str(host)
+    return f"[{host}]" if ":" in host and not host.startswith("[") else str(host)
 
 
 def towards(server: str) -> str:

@@ -107,7 +107,8 @@ class ReleaseCluster(Cluster):
         async def started() -> ReleaseCluster:
             if self.status == Status.created:
                 try:
-                    await self._start()
+                    # A task of its own, which ending it early may cancel; the caller's is the caller's.
+                    await asyncio.ensure_future(self._start())
                 except BaseException:
                     await self._close()
                     raise
@@ -120,8 +121,6 @@ class ReleaseCluster(Cluster):
         if self.status == Status.closed:
             raise self._closed_error()
         return super().sync(func, *args, **kwargs)
-
-    # Starting -------------------------------------------------------------------------------------------
 
     async def _start(self) -> None:
         self._starting = asyncio.current_task()
@@ -193,18 +192,20 @@ class ReleaseCluster(Cluster):
     async def _end(self) -> None:
         await self._stop_starting()
         status, self.status = self.status, Status.closing
-        with contextlib.suppress(OSError):
-            if status != Status.closed:
+        if status != Status.closed:
+            with contextlib.suppress(OSError):
                 await super()._close()
         self.status = Status.closing
         try:
             if self._release and self.shutdown_on_close and (self._started or not self._attach):
                 await self._release.remove(self._host.farewell)
         finally:
-            await self._host.close()
-            if self._release:
-                await self._release.kube.close()
-            self.status = Status.closed
+            try:
+                await self._host.close()
+            finally:
+                if self._release:
+                    await self._release.kube.close()
+                self.status = Status.closed
 
     async def _stop_starting(self) -> None:
         """End a start that is still under way (Ctrl-C in the middle of it), and wait until it has ended."""
@@ -214,16 +215,14 @@ class ReleaseCluster(Cluster):
             await asyncio.wait([task])
 
     def _open_release(self) -> ManagedRelease:
-        if self._release is None or self.status in (Status.closing, Status.closed):
-            raise self._closed_error()
-        return self._release
+        if self._release and self.status not in (Status.closing, Status.closed):
+            return self._release
+        raise self._closed_error()
 
     def _closed_error(self) -> HelmClusterError:
         return ClusterClosedError(
             "This cluster is closed", cure="Make a new one, or attach to one by HelmCluster.from_name."
         ).concerning(self.name, None)
-
-    # Being shown ----------------------------------------------------------------------------------------
 
     @property
     def namespace(self) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed.utils import silence_logging_cmgr
 
-from dask_kubernetes_helm import certificates, classic_plan, config
+from dask_kubernetes_helm import certificates, classic_arguments, classic_plan, config
 from dask_kubernetes_helm.arguments import worker_count
 from dask_kubernetes_helm.classic_verbs import ClassicVerbs
 from dask_kubernetes_helm.errors import InvalidTypeError, TemplateWarning
@@ -135,27 +135,27 @@ class KubeCluster(ClassicVerbs):
             pod_template=pod_template,
             scheduler_pod_template=scheduler_pod_template,
             namespace=config.get("namespace", namespace),
-            n_workers=classic_plan.capped(worker_count(config.get("count.start", n_workers), "n_workers")),
-            env=classic_plan.variables(env),
+            n_workers=classic_arguments.capped(worker_count(config.get("count.start", n_workers), "n_workers")),
+            env=classic_arguments.variables(env),
             auth=auth,
             idle_timeout=config.get("idle-timeout", idle_timeout),
-            deploy_mode=classic_plan.deploy_mode(deploy_mode),
+            deploy_mode=classic_arguments.deploy_mode(deploy_mode),
             security=secured,
-            affinity=classic_plan.affinity(match_node_purpose, apply_default_affinity),
-            service_type=classic_plan.service_type(scheduler_service_type),
+            affinity=classic_arguments.affinity(match_node_purpose, apply_default_affinity),
+            service_type=classic_arguments.service_type(scheduler_service_type),
             timeout=config.seconds(config.get("timeout", kwargs.get("timeout")), "timeout"),
             shutdown_on_close=kwargs.get("shutdown_on_close", True),
             chart=kwargs.get("chart") or config.get("chart"),
         )
         local: dict[str, Any] = {"host": host, "port": port, "interface": interface, "protocol": protocol}
         local["dashboard_address"] = dashboard_address
-        is_local = told.deploy_mode == classic_plan.LOCAL
+        is_local = told.deploy_mode == classic_arguments.LOCAL
         self._while_open = contextlib.ExitStack()
         # A scheduler in this process would tell of each worker and client, as LocalCluster's would.
         if silent := kwargs.get("silence_logs", logging.WARNING if is_local else None):
             self._while_open.enter_context(silence_logging_cmgr(silent))
         super().__init__(
-            classic_plan.name(name),
+            classic_arguments.name(name),
             told,
             attach=False,
             shutdown_on_close=told.bound,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import dask.config
 from distributed.utils import Log, Logs
 
-from dask_kubernetes_helm import adaptivity, classic_plan, config, contract
+from dask_kubernetes_helm import adaptivity, classic_arguments, classic_plan, config, contract
 from dask_kubernetes_helm.arguments import worker_count
 from dask_kubernetes_helm.elastic import ElasticCluster
 from dask_kubernetes_helm.errors import TemplateWarning
@@ -35,8 +35,10 @@ class ClassicVerbs(ElasticCluster):
     _while_open: contextlib.ExitStack
 
     async def _end(self) -> None:
-        await super()._end()
-        self._while_open.close()
+        try:
+            await super()._end()
+        finally:
+            self._while_open.close()
 
     async def _prepare(self, plan: Plan, kube: Kube) -> Plan:
         """Tell of a template that no node is large enough for, before anything is created."""
@@ -85,11 +87,16 @@ class ClassicVerbs(ElasticCluster):
         >>> cluster.scale(10)  # doctest: +SKIP
         """
         wanted = [] if n is None else [worker_count(n, "n")]
-        wanted += classic_plan.workers_for(self._arguments, memory=memory, cores=cores)
-        count = classic_plan.capped(max(wanted, default=0))
+        wanted += self._workers_for(memory, cores)
+        count = classic_arguments.capped(max(wanted, default=0))
         done = super().scale(count, worker_group, force=force, timeout=timeout)
         # Classic's users don't await it.
         return asyncio.ensure_future(done) if asyncio.iscoroutine(done) else done
+
+    def _workers_for(self, memory: Any, cores: Any) -> list[int]:
+        if memory is None and cores is None:
+            return []
+        return classic_arguments.workers_for(self._arguments.template(), memory=memory, cores=cores)
 
     def scale_up(self, n: int, **kwargs: Any) -> Any:
         """The same as `scale`; for who calls it as classic's `Adaptive` did."""
@@ -119,11 +126,8 @@ class ClassicVerbs(ElasticCluster):
         names = {str(info["name"]) for address, info in known if {address, str(info["name"])} & set(workers)}
         # Of several workers in a pod each is called after it.
         pods = {pod for pod in await self._pod_names() if any(f"{name}-".startswith(f"{pod}-") for name in names)}
-        replicas = self._open_release().replicas[contract.DEFAULT_GROUP]
         if pods:
-            await self._carry_out(
-                replicas - len(pods), contract.DEFAULT_GROUP, force=force, timeout=seconds, chosen=tuple(sorted(pods))
-            )
+            await self._carry_out(0, None, force=force, timeout=seconds, chosen=tuple(sorted(pods)))
 
     def adapt(
         self,
@@ -145,8 +149,9 @@ class ClassicVerbs(ElasticCluster):
             warnings.warn(
                 "The Adaptive class is not used: the agent beside the scheduler adapts.", TemplateWarning, stacklevel=2
             )
-        limit = classic_plan.most()
+        limit = classic_arguments.most()
         if limit is not None:
+            minimum = None if minimum is None else min(minimum, limit)
             told = dask.config.get("distributed.adaptive.maximum", math.inf) if maximum is None else maximum
             maximum = min(told, limit)
         return super().adapt(minimum, maximum, worker_group=worker_group, **keywords)

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
+import json
 import logging
 import sys
 from collections.abc import Iterator
@@ -67,6 +68,8 @@ class LocalScheduler(RemoteScheduler):
         self._host, self._interface, self._port, self._dashboard = host, interface, port, dashboard_address
         self.scheduler: Any = None
         self._greeted = asyncio.Event()
+        #: The uid of the release's owner.
+        self._owner: str | None = None
         self._drawing: asyncio.Task[None] | None = None
         self._doubting: asyncio.Task[None] | None = None
 
@@ -121,7 +124,7 @@ class LocalScheduler(RemoteScheduler):
     async def _listen(self, server: str) -> str:
         everywhere = self._host in (None, "", "0.0.0.0", "::") and not self._interface  # noqa: S104 - compared only
         listening = addresses.listenable(self._interface, self._host or "0.0.0.0", self._port)  # noqa: S104 - as classic does
-        self.scheduler = await Scheduler(
+        self.scheduler = Scheduler(
             protocol=f"{self.scheme}://",
             host=listening,
             port=self._port,
@@ -129,6 +132,7 @@ class LocalScheduler(RemoteScheduler):
             dashboard_address=self._dashboard,
             dashboard=None if find_spec("bokeh") is None else False,  # it is drawn later
         )
+        await self.scheduler
         host = (
             await asyncio.to_thread(addresses.towards, server)
             if everywhere
@@ -141,8 +145,9 @@ class LocalScheduler(RemoteScheduler):
         from dask_kubernetes_helm.connect import Connection  # noqa: PLC0415 - its libraries are slow to import
 
         pod = _pod_package()
+        self._owner = release.owner.uid if release.owner else None
         for item in await release.kube.find("configmaps", contract.selector(release.name, contract.AGENT)):
-            settings = functools.partial(str, item["data"][contract.SETTINGS])
+            settings = functools.partial(str, _for_process(item["data"][contract.SETTINGS]))
             desk = self.scheduler.plugins[pod.desk.Desk.name]
             pod.agent.Agent(self.scheduler, desk, _Api(release.kube, pod.ApiError), settings).open()
         dashboard = self.scheduler.services.get("dashboard")
@@ -162,7 +167,10 @@ class LocalScheduler(RemoteScheduler):
         """What it has logged."""
         return "\n".join(line for _, line in self.scheduler.get_logs())
 
-    def _greet(self) -> str:
+    def _greet(self, owner: str) -> str:
+        """A reaper says whose it is: that of a process before this one, at the same port, has nobody here."""
+        if self._owner not in (None, owner):
+            return "not yours"
         self._greeted.set()
         return "OK"
 
@@ -176,6 +184,14 @@ class LocalScheduler(RemoteScheduler):
                 return
             with contextlib.suppress(OSError, KubernetesError):
                 pods = await release.kube.find("pods", contract.selector(release.name, contract.REAPER))
+                findings = [found for pod in pods if (found := diagnosis.examine(pod))]
+                if findings:
+                    logger.warning(
+                        "release %s: its reaper can't start, so a process that is killed would leave the release: %s",
+                        release.name,
+                        findings[0].sentence,
+                    )
+                    return
                 if any(diagnosis.is_started(pod, contract.REAPER) for pod in pods):
                     logger.warning(
                         "release %s: no pod has reached the scheduler in this process at %s; give the address by which "
@@ -239,6 +255,13 @@ class _Api:
             yield
         except KubernetesError as error:
             raise self._error(error.status or 0, str(error)) from error
+
+
+def _for_process(text: str) -> str:
+    """The agent's settings as they are for this process, whose absence only others can notice."""
+    settings = json.loads(text)
+    settings["lifecycle"]["noClientTimeout"] = None
+    return json.dumps(settings)
 
 
 @dataclasses.dataclass(frozen=True)

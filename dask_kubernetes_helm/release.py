@@ -123,6 +123,11 @@ class Release:
         ------
         StartError, PortInUseError
         """
+        if not self.service:
+            raise WorkloadNotFoundError(
+                "The release has no scheduler of its own: its workers go to one elsewhere",
+                cure="Connect to that one, as the process that has it does.",
+            ).concerning(self.name, self.namespace)
         async with Watcher(self.kube, self.name) as watcher:
             tick, wanted = functools.partial(self._show, watcher, progress), routing or Routing.configured()
             router = Router(self.kube, self.name, self.service, wanted, watcher, timeout, progress, tick)

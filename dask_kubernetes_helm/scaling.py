@@ -90,7 +90,7 @@ class Scaling:
         timeout : float
             Seconds that running tasks have to end.
         chosen : tuple of str
-            Names of the pods that are to leave, if it matters.
+            Names of the pods that are to leave, in place of a target.
 
         Raises
         ------
@@ -128,10 +128,14 @@ class _Act:
         self._is_newest = is_newest
         self._deployment = release.deployment(wish.group)
         self._began, self._calls = time.monotonic(), release.kube.calls
-        self._told = {"who": steering.who(), "why": f"scale({wish.target})", "group": wish.group}
+        why = f"scale_down({', '.join(wish.chosen)})" if wish.chosen else f"scale({wish.target})"
+        self._told = {"who": steering.who(), "why": why, "group": wish.group}
 
     async def run(self) -> None:
         """Grow at once if the number is what it was; else look first."""
+        if self._wish.chosen:
+            await self._release_chosen()
+            return
         seen = self._release.replicas[self._group]
         if self._target >= seen and await self._patch(seen, self._target):
             await self._record(seen)
@@ -149,6 +153,13 @@ class _Act:
                 await self._record(seen)
                 return
         raise self._conflict(seen)
+
+    async def _release_chosen(self) -> None:
+        """Let pods go by name: as many fewer as they are, whatever the number is."""
+        seen = await rollout.finished(self._release, self._group, self._wish.timeout, PATIENCE)
+        self._target = max(0, seen - len(self._wish.chosen))
+        with contextlib.suppress(ForgottenError):
+            await self._shrink(seen)
 
     async def _patch(self, seen: int, replicas: int) -> bool:
         done = await self._kube.scale(self._deployment, replicas, seen, PATIENCE)

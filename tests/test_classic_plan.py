@@ -11,7 +11,7 @@ import dask.config
 import pytest
 from distributed.security import Security
 
-from dask_kubernetes_helm import classic_plan, contract, errors, schema
+from dask_kubernetes_helm import classic_arguments, contract, errors, schema
 from dask_kubernetes_helm.classic_plan import ClassicArguments
 from dask_kubernetes_helm.lifecycle import Plan
 from dask_kubernetes_helm.values import merge
@@ -393,7 +393,7 @@ def test_what_a_local_scheduler_has_no_use_for() -> None:
 )
 def test_nodes_for_dask(match: str | None, default: str | None, expected: str) -> None:
     """Both spellings say what nodes for Dask mean to both roles; the default of the chart is that of classic."""
-    purpose = classic_plan.affinity(match, default)
+    purpose = classic_arguments.affinity(match, default)
     assert purpose == expected
     values = valued(affinity=purpose)
     for role in ("worker", "scheduler"):
@@ -412,7 +412,7 @@ def test_nodes_for_dask(match: str | None, default: str | None, expected: str) -
 def test_other_words_for_nodes(match: str | None, default: str | None, words: list[str]) -> None:
     """Another word is a ValueError, as it was, and names those that there are."""
     with pytest.raises(ValueError, match="Attribute must be one of") as caught:
-        classic_plan.affinity(match, default)
+        classic_arguments.affinity(match, default)
     assert isinstance(caught.value, errors.InvalidArgumentError)
     assert [word for word in words if word not in str(caught.value)] == []
 
@@ -425,28 +425,28 @@ def test_other_words_for_nodes(match: str | None, default: str | None, words: li
 def test_other_deploy_modes(kind: type[Exception], mode: Any) -> None:
     """Another mode is a RuntimeError, as it was, and a ValueError, as all that can't be meant."""
     with pytest.raises(kind, match="Unknown deploy mode") as caught:
-        classic_plan.deploy_mode(mode)
+        classic_arguments.deploy_mode(mode)
     assert "'remote' (the scheduler in a pod)" in str(caught.value)
 
 
 def test_deploy_mode() -> None:
     """The argument counts, else the configuration, which says remote."""
-    assert classic_plan.deploy_mode(None) == "remote"
+    assert classic_arguments.deploy_mode(None) == "remote"
     with dask.config.set({"kubernetes.deploy-mode": "local"}):
-        assert classic_plan.deploy_mode(None) == "local"
-        assert classic_plan.deploy_mode("remote") == "remote"
+        assert classic_arguments.deploy_mode(None) == "local"
+        assert classic_arguments.deploy_mode("remote") == "remote"
     with dask.config.set({"kubernetes.deploy-mode": "locl"}), pytest.raises(RuntimeError, match="did you mean 'local'"):
-        classic_plan.deploy_mode(None)
+        classic_arguments.deploy_mode(None)
 
 
 def test_service_types() -> None:
     """The argument counts, else the configuration; another type is refused with the nearest."""
-    assert classic_plan.service_type(None) == "ClusterIP"
+    assert classic_arguments.service_type(None) == "ClusterIP"
     with dask.config.set({"kubernetes.scheduler-service-type": "NodePort"}):
-        assert classic_plan.service_type(None) == "NodePort"
-        assert classic_plan.service_type("LoadBalancer") == "LoadBalancer"
+        assert classic_arguments.service_type(None) == "NodePort"
+        assert classic_arguments.service_type("LoadBalancer") == "LoadBalancer"
     with pytest.raises(errors.InvalidArgumentError, match="did you mean 'LoadBalancer'"):
-        classic_plan.service_type("Loadbalancer")
+        classic_arguments.service_type("Loadbalancer")
 
 
 @pytest.mark.parametrize(
@@ -455,8 +455,8 @@ def test_service_types() -> None:
 def test_the_most_workers(limit: int | None, n: int, expected: int, caplog: pytest.LogCaptureFixture) -> None:
     """kubernetes.count.max caps a number of workers, and classic's words tell where it does."""
     with dask.config.set({"kubernetes.count.max": limit}), caplog.at_level(logging.INFO, "dask_kubernetes_helm"):
-        assert classic_plan.most() == limit
-        assert classic_plan.capped(n) == expected
+        assert classic_arguments.most() == limit
+        assert classic_arguments.capped(n) == expected
     told = f"Tried to scale beyond maximum number of workers {n} > {limit}"
     assert (told in caplog.text) is (n != expected)
 
@@ -466,7 +466,7 @@ def test_no_most(limit: Any) -> None:
     """A limit that is no number of workers is refused by its key."""
     refused = pytest.raises(errors.HelmClusterError, match=r"kubernetes\.count\.max")
     with dask.config.set({"kubernetes.count.max": limit}), refused:
-        classic_plan.most()
+        classic_arguments.most()
 
 
 # Certificates -------------------------------------------------------------------------------------------
@@ -517,7 +517,7 @@ TOLD = ["dask-worker", "--nthreads", "4", "--memory-limit", "8 GB"]
 )
 def test_workers_for(container: dict[str, Any], wanted: dict[str, Any], expected: list[int]) -> None:
     """So many workers have so many threads, or bytes, together; a part of one is a whole one."""
-    found = classic_plan.workers_for(arguments(template(**container)), **wanted)
+    found = classic_arguments.workers_for(arguments(template(**container)).template(), **wanted)
     assert sorted(found) == sorted(expected)
 
 
@@ -525,7 +525,7 @@ def test_workers_for(container: dict[str, Any], wanted: dict[str, Any], expected
 def test_a_part_of_a_core_is_a_thread(limit: Any, cores: int, expected: int) -> None:
     """A worker has as many threads as its CPU limit has cores, rounded up, as Kubernetes tells it."""
     told = arguments(template(resources={"limits": {"cpu": limit}}))
-    assert classic_plan.workers_for(told, cores=cores) == [expected]
+    assert classic_arguments.workers_for(told.template(), cores=cores) == [expected]
 
 
 @pytest.mark.parametrize("wanted", [{"cores": 8}, {"memory": "8 GB"}], ids=str)
@@ -533,14 +533,14 @@ def test_a_part_of_a_core_is_a_thread(limit: Any, cores: int, expected: int) -> 
 def test_workers_of_unknown_size(container: dict[str, Any], wanted: dict[str, Any]) -> None:
     """A template that sets no limit does not tell, and the error says what to give."""
     with pytest.raises(errors.InvalidArgumentError, match=r"does not tell how much .*--nthreads and --memory-limit"):
-        classic_plan.workers_for(arguments(template(**container)), **wanted)
+        classic_arguments.workers_for(arguments(template(**container)).template(), **wanted)
 
 
 @pytest.mark.parametrize("wanted", [{"memory": "much"}, {"memory": "8 XB"}, {"cores": "many"}], ids=str)
 def test_amounts_that_are_none(wanted: dict[str, Any]) -> None:
     """What is no amount is refused by an error of ours."""
     with pytest.raises(errors.HelmClusterError):
-        classic_plan.workers_for(arguments(template(args=TOLD)), **wanted)
+        classic_arguments.workers_for(arguments(template(args=TOLD)).template(), **wanted)
 
 
 # What is told -------------------------------------------------------------------------------------------

@@ -59,6 +59,11 @@ What Helm can't write as YAML it leaves out without a word, and all that is besi
 {{- if not .Values.scheduler.enabled -}}
 {{- $groups := dict -}}
 {{- include "dask.collectGroups" (dict "root" . "into" $groups) -}}
+{{- range list "idleTimeout" "ttl" -}}
+{{- if not (kindIs "invalid" (get $.Values.lifecycle .)) -}}
+{{- fail (printf "lifecycle.%s is set, but scheduler.enabled is false, and nothing in the release would see to it. Leave it out; lifecycle.noClientTimeout removes the release once its scheduler has gone." .) -}}
+{{- end -}}
+{{- end -}}
 {{- range $groups -}}
 {{- if not .custom_scheduler_url -}}
 {{- fail (printf "scheduler.enabled is false, and %s.custom_scheduler_url is empty, so these workers would have no scheduler. Set one of them." .path) -}}

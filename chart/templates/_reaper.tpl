@@ -12,6 +12,21 @@ true
 {{- end -}}
 {{- end }}
 
+{{/*
+How it is started: as the workers are, with Python in the place of Dask's command (conda run -n mine dask worker,
+/opt/conda/bin/dask worker), and plain Python where that is not to be told. Argument: root.
+*/}}
+{{- define "dask.reaperCommand" -}}
+{{- $words := concat (.Values.worker.command | default list) (.Values.worker.program | default list) -}}
+{{- $found := list "python" -}}
+{{- range $index, $word := $words -}}
+{{- if and (eq (base $word) "dask") (lt (add1 $index) (len $words)) -}}
+{{- $found = append (slice $words 0 $index) (printf "%spython" (trimSuffix "dask" $word)) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml (concat $found (list "-m" "dask_kubernetes_helm_pod")) -}}
+{{- end }}
+
 {{/* The template of its pod. Arguments: root, role, component. */}}
 {{- define "dask.reaperTemplate" -}}
 {{- $left := list "startupProbe" "readinessProbe" "livenessProbe" "command" "initContainers" "topologySpreadConstraints" -}}
@@ -30,7 +45,8 @@ spec:
     - name: reaper
       {{- include "dask.container" $scope | nindent 6 }}
       # Nothing that an image's entrypoint installs is needed.
-      command: [python, -m, dask_kubernetes_helm_pod]
+      command:
+        {{- include "dask.reaperCommand" .root | nindent 8 }}
       args: [{{ .root.Values.worker.custom_scheduler_url | quote }}]
       workingDir: /etc/dask-kubernetes-helm
       env:

@@ -48,14 +48,37 @@ def _pod(values: Object | None = None) -> Object:
         ({"lifecycle": OWNER}, [SETTINGS]),
         ({"lifecycle": {**OWNER, "noClientTimeout": "5 minutes"}}, [SETTINGS, *REAPER]),
         ({"lifecycle": {**OWNER, "noClientTimeout": None}}, [SETTINGS]),
-        ({"lifecycle": {**OWNER, "ttl": "1h", "idleTimeout": 60}}, [SETTINGS]),
         ({"lifecycle": OWNER, "agent": {"enabled": False}}, []),
     ],
-    ids=["least", "no-agent", "owner", "reaper", "for-ever", "other-ends", "owner-no-agent"],
+    ids=["least", "no-agent", "owner", "reaper", "for-ever", "owner-no-agent"],
 )
 def test_what_there_is(values: Object, more: list[tuple[str, str]], helm: str) -> None:
     """Workers and their files; a reaper and its rights only with an owner, a time, and an agent."""
     assert sorted([*ALWAYS, *more]) == _kinds(render({**LOCAL, **values}, helm=helm))
+
+
+@pytest.mark.parametrize("ending", [{"ttl": "1h"}, {"idleTimeout": 60}])
+def test_ends_that_nobody_would_see_to(ending: Object) -> None:
+    """An end that the scheduler's agent would bring about is refused by its key, as there is no agent."""
+    said = refusal({**LOCAL, "lifecycle": {**OWNER, **ending}})
+    assert f"lifecycle.{next(iter(ending))} is set, but scheduler.enabled is false" in said
+
+
+@pytest.mark.parametrize(
+    ("worker", "command"),
+    [
+        ({}, ["python"]),
+        ({"program": ["conda", "run", "-n", "mine", "dask", "worker"]}, ["conda", "run", "-n", "mine", "python"]),
+        ({"program": ["/opt/conda/bin/dask", "worker"]}, ["/opt/conda/bin/python"]),
+        ({"command": ["tini", "--", "dask"], "program": ["worker"]}, ["tini", "--", "python"]),
+        ({"program": ["bash", "-c", "dask worker", "bash"]}, ["python"]),
+    ],
+)
+def test_the_reaper_is_started_as_workers_are(worker: Object, command: list[str]) -> None:
+    """The Python that has Dask runs it, wherever the workers' command finds it."""
+    objects = render(merge(REAPED, {"worker": worker}))
+    (main,) = one(objects, "Deployment", contract.REAPER)["spec"]["template"]["spec"]["containers"]
+    assert main["command"] == [*command, "-m", "dask_kubernetes_helm_pod"]
 
 
 def test_nothing_of_a_scheduler() -> None:
@@ -245,7 +268,8 @@ def test_kubernetes_knows_every_field(shape: Object, values: Object) -> None:
 def test_kubernetes_knows_every_field_of_everything() -> None:
     """With every other key given its values the objects are valid as well, and none of them is twice."""
     groups = {"worker": {"groups": {"gpu": {"custom_scheduler_url": ADDRESS, "adaptive": {"enabled": False}}}}}
-    objects = render(merge(REAPED, groups), EVERYTHING)
+    lasting = {"lifecycle": {"idleTimeout": None, "ttl": None}}
+    objects = render(merge(REAPED, groups, lasting), EVERYTHING)
     assert ("Deployment", contract.REAPER) in _kinds(objects)
     for item in objects:
         kubernetes_validate.validate(item, "1.34", strict=True)

@@ -102,8 +102,7 @@ def test_the_dashboard_is_reached(make_cluster, monkeypatch: pytest.MonkeyPatch)
                 return bytes(answer.read())
         except urllib.error.HTTPError as soon:
             with soon:
-                assert (soon.code, soon.headers["Refresh"]) == (503, "1")
-            return b""
+                return b"" if soon.headers["Refresh"] == "1" else b"refused"
 
     assert b"Dask" in until(page, timeout=10)
     monkeypatch.setenv("PREFIX", "/hub/")

@@ -25,7 +25,8 @@ from .conftest import LOCAL, free_port, until
 LIMIT = 0.6
 #: More than any of this takes on a busy machine.
 LONG = 20
-OWNER = {"name": "mine", "uid": "11111111-2222-3333-4444-555555555555"}
+UID = "11111111-2222-3333-4444-555555555555"
+OWNER = {"name": "mine", "uid": UID}
 
 
 class FakeApi:
@@ -52,9 +53,9 @@ class Host:
     def address(self) -> str:
         return f"tcp://127.0.0.1:{self.port}"
 
-    def greet(self) -> str:
+    def greet(self, owner: str) -> str:
         self.greeted += 1
-        return "OK"
+        return "OK" if owner == UID else "not yours"
 
     async def start(self, *, polite: bool = True) -> Scheduler:
         self.scheduler = await self._stack.enter_async_context(Scheduler(port=self.port, **LOCAL))
@@ -71,6 +72,7 @@ class Host:
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reaper, "_PAUSE", 0.05)
     monkeypatch.setattr(reaper, "_CONNECT", 1.0)
+    monkeypatch.setattr(reaper, "_LEAST", 0.0)
 
 
 @pytest.fixture
@@ -103,7 +105,7 @@ async def lasts(task: asyncio.Task[Any], seconds: float) -> bool:
 async def test_a_scheduler_that_is_there(host: Host, begin: Any) -> None:
     """As long as the scheduler is there nothing follows, however long that is; it hears of the reaper once."""
     await host.start()
-    task = begin(reaper.absence(host.address, LIMIT))
+    task = begin(reaper.absence(host.address, UID, LIMIT))
     assert await lasts(task, LIMIT * 2)
     assert host.greeted == 1
 
@@ -111,7 +113,7 @@ async def test_a_scheduler_that_is_there(host: Host, begin: Any) -> None:
 async def test_a_scheduler_that_has_gone(host: Host, begin: Any) -> None:
     """Once the scheduler is lost the whole time has to pass, and then it comes back."""
     await host.start()
-    task = begin(reaper.absence(host.address, LIMIT))
+    task = begin(reaper.absence(host.address, UID, LIMIT))
     await until(lambda: host.greeted == 1)
     await host.end()
     lost = monotonic()
@@ -123,7 +125,7 @@ async def test_a_scheduler_that_has_gone(host: Host, begin: Any) -> None:
 async def test_a_scheduler_that_comes_back(host: Host, begin: Any) -> None:
     """One that is there again in time is greeted again, and the time begins anew with its next loss."""
     await host.start()
-    task = begin(reaper.absence(host.address, 3))
+    task = begin(reaper.absence(host.address, UID, 3))
     await until(lambda: host.greeted == 1)
     for times in (2, 3):
         await host.end()
@@ -138,14 +140,14 @@ async def test_a_scheduler_that_comes_back(host: Host, begin: Any) -> None:
 async def test_a_scheduler_that_never_was() -> None:
     """Without any scheduler from the start the time counts from the start."""
     started = monotonic()
-    await asyncio.wait_for(reaper.absence(f"tcp://127.0.0.1:{free_port()}", LIMIT), LONG)
+    await asyncio.wait_for(reaper.absence(f"tcp://127.0.0.1:{free_port()}", UID, LIMIT), LONG)
     assert monotonic() - started >= LIMIT
 
 
 async def test_a_time_that_began_before() -> None:
     """What had passed before it could look counts, so that a start that takes long delays nothing."""
     started = monotonic()
-    absence = reaper.absence(f"tcp://127.0.0.1:{free_port()}", LONG * 2, started - LONG * 2 + LIMIT)
+    absence = reaper.absence(f"tcp://127.0.0.1:{free_port()}", UID, LONG * 2, started - LONG * 2 + LIMIT)
     await asyncio.wait_for(absence, LONG)
     assert monotonic() - started >= LIMIT
 
@@ -153,57 +155,59 @@ async def test_a_time_that_began_before() -> None:
 async def test_nobody_is_absent_before_a_look(host: Host, begin: Any) -> None:
     """A time that is over before the first look, as Dask's import takes longer, ends no scheduler that is there."""
     await host.start()
-    task = begin(reaper.absence(host.address, LIMIT, monotonic() - LIMIT * 2))
+    task = begin(reaper.absence(host.address, UID, LIMIT, monotonic() - LIMIT * 2))
     assert await lasts(task, LIMIT * 2)
     assert host.greeted == 1
 
 
 async def test_a_scheduler_that_starts_late(host: Host, begin: Any) -> None:
     """The reaper may be there before the scheduler listens."""
-    task = begin(reaper.absence(host.address, LONG))
+    task = begin(reaper.absence(host.address, UID, LONG))
     assert await lasts(task, 0.2)
     await host.start()
     await until(lambda: host.greeted == 1)
     assert not task.done()
 
 
-async def test_somebody_else_at_the_address(host: Host, begin: Any) -> None:
-    """What listens there and is no scheduler of Dask's counts as nobody."""
+async def _hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.close()
 
-    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.close()
 
-    server = await asyncio.start_server(hang_up, "127.0.0.1", host.port)
+async def test_a_process_that_is_busy(host: Host, begin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that takes connections counts as there for a while, though no scheduler speaks; not for ever."""
+    monkeypatch.setattr(reaper, "_BUSY", 2.0)
+    server = await asyncio.start_server(_hang_up, "127.0.0.1", host.port)
     try:
-        await asyncio.wait_for(reaper.absence(host.address, LIMIT), LONG)
+        task = begin(reaper.absence(host.address, UID, 0.3))
+        assert await lasts(task, 1.5)
+        await asyncio.wait_for(task, LONG)
     finally:
         server.close()
 
 
-async def test_a_scheduler_that_knows_no_reaper(host: Host, begin: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """A scheduler without the handler, such as one that a user has started, is watched all the same."""
-    await host.start(polite=False)
-    with caplog.at_level(logging.WARNING, "distributed"):
-        task = begin(reaper.absence(host.address, LIMIT))
-        assert await lasts(task, LIMIT * 2)
-    assert "lost the scheduler" not in caplog.text
+@pytest.mark.parametrize("polite", [True, False])
+async def test_another_scheduler_at_the_address(host: Host, polite: bool) -> None:
+    """A scheduler of somebody else, such as the same notebook's next, counts as nobody."""
+    await host.start(polite=polite)
+    await asyncio.wait_for(reaper.absence(host.address, "another", LIMIT), LONG)
+    assert host.greeted > 0 or not polite
 
 
 async def test_watching_tells_of_a_loss(host: Host, begin: Any) -> None:
     """watch() comes back when the connection is lost, and says where there was none at all."""
     await host.start()
-    task = begin(reaper.watch(host.address))
+    task = begin(reaper.watch(host.address, UID))
     await until(lambda: host.greeted == 1)
     await host.end()
     assert await asyncio.wait_for(task, LONG) is None
     with pytest.raises(OSError, match=r"127\.0\.0\.1"):
-        await asyncio.wait_for(reaper.watch(host.address), LONG)
+        await asyncio.wait_for(reaper.watch(host.address, UID), LONG)
 
 
 async def test_watching_leaves_no_connection(host: Host, begin: Any) -> None:
     """A watch that is given up closes its connection."""
     scheduler = await host.start()
-    task = begin(reaper.watch(host.address))
+    task = begin(reaper.watch(host.address, UID))
     await until(lambda: host.greeted == 1)
     assert len(scheduler._comms) == 1
     task.cancel()
@@ -226,7 +230,7 @@ async def test_certificates(host: Host, tmp_path: Path, begin: Any) -> None:
     async with Scheduler(protocol="tls://", security=security, port=0, **LOCAL) as scheduler:
         scheduler.handlers[reaper.HELLO] = host.greet
         with dask.config.set({f"distributed.comm.{key}": value for key, value in told.items()}):
-            begin(reaper.absence(scheduler.address, LONG))
+            begin(reaper.absence(scheduler.address, UID, LONG))
             await until(lambda: host.greeted == 1)
 
 

@@ -33,6 +33,8 @@ _REREAD = 5.0
 _FOLLOWING = 150.0
 #: Seconds after which a Python process that has not been heard of is gone.
 ATTENDANCE = 15.0
+#: Seconds in which the first client may come, whose way here (a load balancer, say) may take a while.
+_ARRIVAL = 600.0
 #: Seconds until a request that failed is sent again.
 _RETRY = 5.0
 
@@ -68,6 +70,7 @@ class Agent(SchedulerPlugin):  # type: ignore[misc]
         self._idle_since = self._seen = self._read = monotonic()
         #: When a Python process has last said that it is there.
         self._heard = -math.inf
+        self._known = False
         self._retry = 0.0
         self._loop: asyncio.Future[None] | None = None
         self._take(self._settings, fresh=True)
@@ -234,8 +237,10 @@ class Agent(SchedulerPlugin):  # type: ignore[misc]
         """Seconds without anybody: a client, but for those inside tasks, or a Python that manages the release."""
         clients = set(self._scheduler.clients) - {"fire-and-forget"}
         if any(not name.startswith("Client-worker-") for name in clients):
-            self._seen = now
+            self._seen, self._known = now, True
         self._seen = max(self._seen, self._heard)
+        if not self._known and self._heard == -math.inf and now - self._seen < _ARRIVAL:
+            return 0.0
         return now - self._seen if now - self._heard > ATTENDANCE else 0.0
 
 

@@ -39,7 +39,8 @@ async def draw(server: Any, pages: str, delay: float = 0.0) -> None:
     delay : float
         Seconds until then.
     """
-    if importlib.util.find_spec("bokeh") is None:
+    has_one = bool(server.http_application.applications)  # Dask has drawn it, as its command said
+    if has_one or importlib.util.find_spec("bokeh") is None:
         return
     rules, soon = server.http_application.wildcard_router.rules, Rule(PathMatches("/status"), _Soon)
     rules.insert(0, soon)

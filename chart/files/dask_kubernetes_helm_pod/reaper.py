@@ -12,8 +12,10 @@ import contextlib
 import logging
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from distributed.comm import connect
+from distributed.comm.addressing import parse_host_port
 from distributed.security import Security
 
 from dask_kubernetes_helm_pod.api import Api, ApiError
@@ -21,13 +23,17 @@ from dask_kubernetes_helm_pod.settings import FOLDER, Settings
 
 logger = logging.getLogger("distributed.scheduler.scaling")
 
-#: The request by which the scheduler learns that pods can reach it.
+#: The request by which the scheduler learns that pods can reach it, and tells whether it is the release's own.
 HELLO = "scaling_reaper"
 #: Seconds that an attempt to connect may take, and between attempts.
 _CONNECT, _PAUSE = 5.0, 1.0
+#: Seconds of absence at least: a busy process may miss a single attempt.
+_LEAST = 30.0
+#: Seconds for which a machine that takes connections counts as there although nobody speaks: its process may be busy.
+_BUSY = 600.0
 
 
-async def watch(address: str) -> None:
+async def watch(address: str, owner: str) -> None:
     """Hold a connection to the scheduler, and come back once it is lost.
 
     The kernel of the machine that the scheduler runs on answers for it: one that is busy, or holds the GIL, is there.
@@ -35,29 +41,55 @@ async def watch(address: str) -> None:
     Raises
     ------
     OSError
-        There was no connection.
+        There was no connection, or not to the release's own scheduler.
     """
     comm = await connect(address, timeout=_CONNECT, **Security().get_connection_args("client"))
     try:
+        if await _answer(comm, owner) != "OK":
+            raise StrangerError(f"Another scheduler is at {address}")
         with contextlib.suppress(OSError):
-            await comm.write({"op": HELLO, "reply": True})
             while True:
                 await comm.read()
     finally:
         comm.abort()
 
 
-async def absence(address: str, limit: float, seen: float | None = None) -> None:
-    """Come back once nobody could be reached at the address for `limit` seconds, or since it was seen last."""
-    seen = monotonic() if seen is None else seen
+async def _answer(comm: Any, owner: str) -> Any:
+    with contextlib.suppress(OSError):  # it knows no such request
+        await comm.write({"op": HELLO, "owner": owner, "reply": True})
+        return await comm.read()
+    return None
+
+
+class StrangerError(OSError):
+    """Somebody else listens at the scheduler's address."""
+
+
+async def is_busy(address: str) -> bool:
+    """Whether anything takes connections there."""
+    host, port = parse_host_port(address.partition("://")[2])
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host.strip("[]"), port), _CONNECT)
+    except (OSError, asyncio.TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
+async def absence(address: str, owner: str, limit: float, seen: float | None = None) -> None:
+    """Come back once the scheduler was away for `limit` seconds, or since it was seen last."""
+    seen = spoken = monotonic() if seen is None else seen
     while True:
         try:
-            await watch(address)
-        except OSError:
-            if monotonic() - seen >= limit:
+            await watch(address, owner)
+        except OSError as error:
+            stranger = isinstance(error, StrangerError)
+            if not stranger and monotonic() - spoken < _BUSY and await is_busy(address):
+                seen = monotonic()
+            elif monotonic() - seen >= limit:
                 return
         else:
-            seen = monotonic()
+            seen = spoken = monotonic()
             logger.warning("reaper: lost the scheduler at %s", address)
         await asyncio.sleep(_PAUSE)
 
@@ -79,6 +111,6 @@ async def main(address: str, began: float | None = None, folder: Path = FOLDER) 
     if limit is None or not settings.lifecycle.owner:
         raise SystemExit("reaper: the release has no owner, or no time after which it is to be removed")
     logger.info("reaper: watching the scheduler at %s", address)
-    await absence(address, limit, began)
+    await absence(address, settings.lifecycle.owner_uid, max(limit, _LEAST), began)
     logger.warning("reaper: removing release %s: no scheduler for %g s", settings.release, limit)
     await remove(settings, Api(folder))
