@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Seconds until there is a dashboard: by then the release is under way.
-_DRAWN = 1.0
+#: Seconds until there is a dashboard: by then the first workers have come.
+_DRAWN = 3.0
 #: Seconds after the start in which a pod should have reached the scheduler.
 _REACHED = 45.0
 

@@ -15,8 +15,8 @@ sys.path.append("/etc/dask-kubernetes-helm")
 from dask_kubernetes_helm_pod import agent, drawing
 from dask_kubernetes_helm_pod.desk import Desk
 
-#: Seconds until there is a dashboard: not before the scheduler listens, which workers wait for.
-_LATER = 1.0
+#: Seconds until there is a dashboard: by then the first workers have come.
+_LATER = 3.0
 
 
 def dask_setup(scheduler: Any) -> None:
