@@ -10,8 +10,9 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 
 from rich.console import Console
 from rich.table import Table
@@ -44,6 +45,26 @@ def namespace() -> Iterator[str]:
         yield name
     finally:
         run("kubectl", "delete", "namespace", name)
+
+
+def in_turns(module: str, pythons: Mapping[str, str], tries: int, title: str) -> None:
+    """Time kinds in turns, each try in a process of its own with its interpreter, and print seconds and ratios.
+
+    A child is `python -m MODULE --child KIND --namespace NAMESPACE`, whose last word is its seconds. The first kind is
+    what the others are compared with.
+    """
+    taken: dict[str, list[float]] = {kind: [] for kind in pythons}
+    with namespace() as name:
+        for number in range(tries):
+            say(f"{module}: try {number + 1} of {tries}")
+            for kind, python in pythons.items():
+                child = [python, "-m", module, "--child", kind, "--namespace", name]
+                printed = subprocess.run(child, stdout=subprocess.PIPE, check=True, cwd=ROOT, text=True).stdout
+                taken[kind].append(float(printed.split()[-1]))
+                run("kubectl", "--namespace", name, "wait", "pods", "--all", "--for=delete", "--timeout=60s")
+    first = median(next(iter(taken.values())))
+    rows = [(kind, median(times), min(times), max(times), median(times) / first) for kind, times in taken.items()]
+    show(title, ["", "median s", "min", "max", "ratio"], rows)
 
 
 def say(text: str) -> None:

@@ -7,10 +7,8 @@ what is best for it: objects rendered beforehand, and the scheduler reached at i
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import time
-from statistics import median
 
 from distributed import Client
 
@@ -69,20 +67,9 @@ def main() -> None:
     if options.child:
         print({"helmcluster": with_helmcluster, "kubectl": with_kubectl}[options.child](options.namespace))
         return
-    taken: dict[str, list[float]] = {"kubectl": [], "helmcluster": []}
-    with common.namespace() as namespace:
-        for number in range(options.tries):
-            common.say(f"first result: try {number + 1} of {options.tries}")
-            for kind, seconds in taken.items():
-                child = [sys.executable, "-m", "bench.first_result", "--child", kind, "--namespace", namespace]
-                seconds.append(float(subprocess.run(child, stdout=subprocess.PIPE, check=True, cwd=common.ROOT).stdout))
-                pods = ("kubectl", "--namespace", namespace, "wait", "pods", "--all", "--for=delete", "--timeout=60s")
-                common.run(*pods)
-    plain = median(taken["kubectl"])
-    rows = [(kind, median(values), min(values), max(values), median(values) / plain) for kind, values in taken.items()]
-    common.show(
-        f"First result on {WORKERS} workers (at most {BOUND} times)", ["", "median s", "min", "max", "ratio"], rows
-    )
+    pythons = {"kubectl": sys.executable, "helmcluster": sys.executable}
+    title = f"First result on {WORKERS} workers (at most {BOUND} times)"
+    common.in_turns("bench.first_result", pythons, options.tries, title)
 
 
 if __name__ == "__main__":

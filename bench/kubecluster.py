@@ -8,10 +8,8 @@ commands, gets `dask worker` in place of `dask-worker`.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import time
-from statistics import median
 
 from distributed import Client
 
@@ -61,23 +59,8 @@ def main() -> None:
     from bench.elasticity import environments  # noqa: PLC0415 - the parent's only
 
     pythons = {"classic": str(environments.interpreter("classic.txt")), "ours": sys.executable}
-    taken: dict[str, list[float]] = {kind: [] for kind in pythons}
-    with common.namespace() as namespace:
-        for number in range(options.tries):
-            common.say(f"classic and ours: try {number + 1} of {options.tries}")
-            for kind, python in pythons.items():
-                child = [python, "-m", "bench.kubecluster", "--child", kind, "--namespace", namespace]
-                printed = subprocess.run(child, stdout=subprocess.PIPE, check=True, cwd=common.ROOT, text=True).stdout
-                taken[kind].append(float(printed.split()[-1]))
-                pods = ("kubectl", "--namespace", namespace, "wait", "pods", "--all", "--for=delete", "--timeout=60s")
-                common.run(*pods)
-    classic = median(taken["classic"])
-    rows = [(kind, median(times), min(times), max(times), median(times) / classic) for kind, times in taken.items()]
-    common.show(
-        f"KubeCluster, first result on {WORKERS} workers (at most {BOUND} times)",
-        ["", "median s", "min", "max", "ratio"],
-        rows,
-    )
+    title = f"KubeCluster, first result on {WORKERS} workers (at most {BOUND} times)"
+    common.in_turns("bench.kubecluster", pythons, options.tries, title)
 
 
 if __name__ == "__main__":
