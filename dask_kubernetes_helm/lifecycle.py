@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds that the pods of a removed release may take to end.
 _REMOVAL_TIMEOUT = 90.0
+#: Seconds in which a request of a helm that was ended may still arrive.
+_LATE = 2.0
 
 
 @dataclass(frozen=True)
@@ -179,10 +182,23 @@ class ManagedRelease(Release):
         if self._installed and is_there:
             await (await self._helm()).uninstall(self.name)
         await ownership.remove(self.kube, owner)
+        if self._installed and not is_there:
+            await self._remove_late_records(label)
         self._installed, self.owner = False, None
         if is_there:
             await farewell()
             await self._wait_until_gone()
+
+    async def _remove_late_records(self, selector: str) -> None:
+        """Remove what an install that was ended half-way still had on its way to the API server.
+
+        All else of it has the owner, which is gone; Helm can't give its records one.
+        """
+        deadline = time.monotonic() + _LATE
+        while time.monotonic() < deadline:
+            for record in await self.kube.metadata("secrets", selector):
+                await self.kube.delete("secrets", record["metadata"]["name"], record["metadata"]["uid"])
+            await asyncio.sleep(_LATE / 10)
 
     async def _wait_until_gone(self) -> None:
         """Wait until Kubernetes has ended what was removed."""

@@ -23,6 +23,17 @@ except KeyboardInterrupt:
     print("INTERRUPTED")
 """
 
+CLASSIC = """
+import sys
+from dask_kubernetes_helm import KubeCluster
+spec = {"spec": {"containers": [{"image": sys.argv[2], "args": ["dask-worker"]}]}}
+local = {"dashboard_address": ":0"} if sys.argv[3] == "local" else {}
+try:
+    KubeCluster(spec, name="stopped", namespace=sys.argv[1], deploy_mode=sys.argv[3], n_workers=1, **local)
+except KeyboardInterrupt:
+    print("INTERRUPTED")
+"""
+
 
 def watch(terminal: int, text: str, timeout: float = 60) -> str:
     """Read what the terminal shows until a text is among it, or the other side is gone."""
@@ -37,13 +48,22 @@ def watch(terminal: int, text: str, timeout: float = 60) -> str:
     return shown
 
 
-@pytest.mark.parametrize(("moment", "image_name"), [("release", None), ("scheduler", "localhost/no-such-image:1")])
-def test_ctrl_c(namespace: Namespace, image: str, moment: str, image_name: str | None) -> None:
+@pytest.mark.parametrize(
+    ("script", "moment", "told"),
+    [
+        pytest.param(SCRIPT, "release", [], id="helm"),
+        pytest.param(SCRIPT, "scheduler", ["localhost/no-such-image:1"], id="waiting"),
+        pytest.param(CLASSIC, "installing", ["", "remote"], id="remote"),
+        pytest.param(CLASSIC, "installing", ["", "local"], id="local"),
+    ],
+)
+def test_ctrl_c(namespace: Namespace, image: str, script: str, moment: str, told: list[str]) -> None:
     """The release is gone, no helm is left, and the terminal shows its cursor again."""
+    which, *mode = told or [""]
     terminal, other = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"}
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, namespace.name, image_name or image],
+        [sys.executable, "-c", script, namespace.name, which or image, *mode],
         stdin=other,
         stdout=other,
         stderr=other,
