@@ -83,4 +83,5 @@ def test_ctrl_c(namespace: Namespace, image: str, script: str, moment: str, told
     assert process.returncode == 0
     assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l"), "the cursor is hidden"
     assert "Traceback" not in shown
-    until(lambda: not namespace.objects(), timeout=30)
+    # Pods that were just being made may take their grace period, which is a minute.
+    until(lambda: not namespace.objects(), timeout=90)
