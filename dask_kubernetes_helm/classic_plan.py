@@ -6,14 +6,12 @@ template means (translation.py), where it comes from (templates.py), or acting.
 
 from __future__ import annotations
 
-import getpass
-import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dask_kubernetes_helm import config, naming
+from dask_kubernetes_helm import config, hardening, naming, podspec
 from dask_kubernetes_helm.classic_arguments import LOCAL
 from dask_kubernetes_helm.errors import TemplateWarning
 
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
 DEATH_TIMEOUT = 60.0
 #: Fields of a worker's pod without which the reaper might find no node, or not the way to the scheduler.
 _PLACING = ("runtimeClassName", "schedulerName", "dnsPolicy", "dnsConfig", "hostAliases", "hostNetwork")
-#: What is installed as root before a worker starts; the reaper needs none of it.
-_INSTALLED = ("EXTRA_CONDA_PACKAGES", "EXTRA_APT_PACKAGES")
 #: What the reaper needs, which does nothing but hold a connection.
 _REAPER = {"requests": {"cpu": "10m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}}
 
@@ -55,7 +51,7 @@ class ClassicArguments:
 
     def plan(self, name: str) -> Plan:
         """What to install, after a look at all that can be looked at."""
-        from dask_kubernetes_helm import certificates, translation  # noqa: PLC0415 - their libraries are slow to import
+        from dask_kubernetes_helm import certificates, sizing, translation  # noqa: PLC0415 - their libraries are slow to import
         from dask_kubernetes_helm.lifecycle import Plan  # noqa: PLC0415
         from dask_kubernetes_helm.values import Layer, merge  # noqa: PLC0415
 
@@ -79,7 +75,8 @@ class ClassicArguments:
         roles = ("worker",) if self.deploy_mode == LOCAL else ("scheduler", "worker")
         certified = certificates.of(self.security, roles) if self.security is not None else None
         layers = [Layer("KubeCluster's pod template", said)]
-        return Plan(name, self.namespace, layers, self.chart, self.auth, self.timeout, self.bound, certified)
+        asks = sizing.requests(template)
+        return Plan(name, self.namespace, layers, self.chart, self.auth, self.timeout, self.bound, certified, asks)
 
     @property
     def bound(self) -> bool:
@@ -145,7 +142,8 @@ class ClassicArguments:
 
     def _labelled(self, values: Mapping[str, Any], name: str, component: str) -> dict[str, Any]:
         """The labels that classic's users select pods by."""
-        forced = {"dask.org/cluster-name": name, "dask.org/component": component, "user": _user(), "app": "dask"}
+        user = naming.label(naming.user())
+        forced = {"dask.org/cluster-name": name, "dask.org/component": component, "user": user, "app": "dask"}
         return {**values, "podLabels": {**(values.get("podLabels") or {}), **forced}}
 
 
@@ -157,22 +155,13 @@ def _reaper(worker: Mapping[str, Any]) -> dict[str, Any]:
     values |= {"affinity": {"nodeAffinity": nodes}} if nodes else {}
     spec, container = ((worker.get(key) or {}) for key in ("podTemplate", "container"))
     kept = list(_PLACING)
-    if not {item["name"] for item in worker.get("env", ())} & set(_INSTALLED):
+    # What is installed as root before a worker starts it needs none of.
+    if not {item["name"] for item in worker.get("env", ())} & set(hardening.INSTALLED_AS_ROOT):
         kept.append("securityContext")
         values |= {key: worker[key] for key in ("securityContext", "containerSecurityContext") if key in worker}
         secured = {key: container[key] for key in ("securityContext",) if key in container}
         values |= {"container": secured} if secured else {}
     placed = {key: item for key, item in (spec.get("spec") or {}).items() if key in kept}
     values |= {"podTemplate": {"spec": placed}} if placed else {}
-    dedicated = [
-        {"key": key, "operator": "Equal", "value": "worker", "effect": "NoSchedule"}
-        for key in ("k8s.dask.org/dedicated", "k8s.dask.org_dedicated")
-    ]
-    return {**values, "tolerations": [*dedicated, *(worker.get("tolerations") or [])], "resources": _REAPER}
-
-
-def _user() -> str:
-    try:
-        return naming.label(getpass.getuser())
-    except (KeyError, OSError):  # no name for this user id
-        return str(os.getuid())
+    tolerations = [*podspec.tolerations("worker"), *(worker.get("tolerations") or [])]
+    return {**values, "tolerations": tolerations, "resources": _REAPER}

@@ -45,7 +45,7 @@ class ClassicVerbs(ElasticCluster):
         from dask_kubernetes_helm import sizing  # noqa: PLC0415 - its libraries are slow to import
 
         nodes = await kube.nodes()
-        if nodes and (said := sizing.too_large(sizing.requests(self._arguments.template()), nodes)):
+        if nodes and (said := sizing.too_large(plan.asks, nodes)):
             warnings.warn(
                 f"{said}. Unless a larger node is added, its pods stay pending.", TemplateWarning, stacklevel=2
             )

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 #: What the official images install as root at their start.
-_INSTALLED_AS_ROOT = ("EXTRA_CONDA_PACKAGES", "EXTRA_APT_PACKAGES")
+INSTALLED_AS_ROOT = ("EXTRA_CONDA_PACKAGES", "EXTRA_APT_PACKAGES")
 _NOBODY: dict[str, Any] = {"securityContext": None, "containerSecurityContext": None}
 #: The chart's own user and group.
 _OWN = {"runAsNonRoot": True, "runAsUser": 1000, "runAsGroup": 1000}
@@ -33,7 +33,7 @@ def values(
     packages = [
         variable["name"]
         for variable in container.get("env") or ()
-        if variable.get("name") in _INSTALLED_AS_ROOT and (variable.get("value") or variable.get("valueFrom"))
+        if variable.get("name") in INSTALLED_AS_ROOT and (variable.get("value") or variable.get("valueFrom"))
     ]
     if packages:
         note = (

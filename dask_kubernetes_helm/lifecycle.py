@@ -10,8 +10,9 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,8 @@ class Plan:
     bound: bool = True
     #: Certificates for Dask's comms.
     certificates: Certificates | None = None
+    #: What a worker's pod asks of a node, where it is to be compared with the nodes there are.
+    asks: Mapping[str, Fraction] = field(default_factory=dict)
 
 
 class ManagedRelease(Release):

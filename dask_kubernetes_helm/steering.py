@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import getpass
 import os
 import socket
 from typing import Any
 
-from dask_kubernetes_helm import contract
+from dask_kubernetes_helm import contract, naming
 from dask_kubernetes_helm.desk import Desk
 from dask_kubernetes_helm.errors import AgentMissingError, HelmClusterError
 from dask_kubernetes_helm.release import Release
@@ -115,8 +114,4 @@ class Steering:
 
 def who() -> str:
     """Who this is, for others."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # no name for this user id
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()} (process {os.getpid()})"
+    return f"{naming.user()}@{socket.gethostname()} (process {os.getpid()})"
