@@ -126,10 +126,7 @@ class KubeCluster(ClassicVerbs):
         **kwargs: Any,
     ) -> None:
         _refuse_unknown(kwargs)
-        # 2020's signature has the template where 2022's has the retries.
-        retries = scheduler_service_name_resolution_retries
-        if retries is not None and not isinstance(retries, int):
-            scheduler_pod_template, retries = retries, None
+        retries, scheduler_pod_template = _by_year(scheduler_service_name_resolution_retries, scheduler_pod_template)
         secured = certificates.judged(security)
         told = classic_plan.ClassicArguments(
             pod_template=pod_template,
@@ -209,6 +206,13 @@ class KubeCluster(ClassicVerbs):
         >>> cluster = KubeCluster.from_dict(spec)  # doctest: +SKIP
         """
         return cls(pod_spec, **kwargs)
+
+
+def _by_year(retries: Any, template: Any) -> tuple[int | None, Any]:
+    """The retries and the scheduler's template: 2020's signature has the template where 2022's has the retries."""
+    if retries is None or isinstance(retries, int):
+        return retries, template
+    return None, retries
 
 
 def _refuse_unknown(keywords: Mapping[str, Any]) -> None:
