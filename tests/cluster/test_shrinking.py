@@ -263,6 +263,8 @@ def test_pods_without_the_preload(make_cluster, namespace: Namespace) -> None:
     name = f"deployment/{deployment['metadata']['name']}"
     namespace.kubectl("patch", name, "--type=json", f"--patch={json.dumps(patch)}")
     namespace.kubectl("rollout", "status", name, "--timeout=90s")
+    # The former pods are workers until they end, and the rollout doesn't wait for that.
+    until(lambda: len(namespace.get("pods", WORKERS)) == 3)
     with Client(cluster) as client:
         until(lambda: len(workers(client)) == 3)
     with pytest.raises(PreloadMissingError, match="3 workers lack"):
