@@ -27,8 +27,8 @@ class ForgottenError(HelmClusterError):
 
 Reply = dict[str, Any]
 
-#: Seconds for which a scheduler that can't be reached is asked again.
-PATIENCE = 40.0
+#: Seconds for which a scheduler that can't be reached is asked again; see `scaling.PATIENCE`.
+PATIENCE = 65.0
 _RETRY = 0.5
 
 
@@ -117,7 +117,7 @@ class Desk:
                 if time.monotonic() > deadline:
                     raise SchedulerUnreachableError(
                         f"The scheduler can't be reached any more: {error}",
-                        cure="What was begun undoes itself within a minute. Try again.",
+                        cure="What was begun undoes itself within two minutes. Try again.",
                     ) from error
                 await asyncio.sleep(_RETRY)
 

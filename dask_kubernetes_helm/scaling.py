@@ -26,8 +26,9 @@ from dask_kubernetes_helm.release import Release
 
 logger = logging.getLogger(__name__)
 
-#: Seconds for which an API server that can't be reached is tried again.
-PATIENCE = 40.0
+#: Seconds for which an API server that can't be reached is tried again: less than the scheduler's `LEASE`, and
+#: more than one takes to restart.
+PATIENCE = 65.0
 #: Seconds in which each pod's readiness has been probed.
 _PROBED = 1.5
 #: How often somebody else may change the number in between before we leave it to them.

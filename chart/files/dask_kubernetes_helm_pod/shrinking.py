@@ -21,8 +21,9 @@ from dask_kubernetes_helm_pod.journal import Journal
 
 logger = logging.getLogger("distributed.scheduler.scaling")
 
-#: Seconds without a word from whoever began; longer than a port-forward takes to come back.
-LEASE = 45.0
+#: Seconds without a word from whoever began; longer than a port-forward takes to come back through an API server
+#: that restarts.
+LEASE = 75.0
 #: Seconds for which Kubernetes may end none of the pods that are to leave; those left then are put back into service.
 #: It ends some twenty a second, so that thousands take minutes, and one that is put back then is no victim any more.
 SETTLING = 30.0
