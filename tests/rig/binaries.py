@@ -49,6 +49,11 @@ def helm3() -> Path:
     return _built("helm3", flags, "tool", title, extend=lambda folder: (folder / "helm").rename(folder / "helm3"))
 
 
+def kube_score() -> Path:
+    """Folder of kube-score, which judges rendered manifests; nothing of the cluster needs it."""
+    return _built("kube-score", "-s -w", "tool", "kube-score (about 1 min the first time)")
+
+
 def kwok() -> Path:
     """Folder of KWOK, which plays the kubelets of nodes that don't exist, and of the stages that its pods go through.
 
