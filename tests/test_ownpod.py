@@ -1,4 +1,4 @@
-"""The pod that Python runs in: what is known of it from inside, and what is said where policies may take it for nobody."""
+"""The pod that Python runs in: what is known of it from inside, and what it is told where policies keep it out."""
 
 from __future__ import annotations
 
