@@ -52,7 +52,8 @@ def test_the_pod_template_comes_last(role: str, helm: str) -> None:
         },
     }
     before, found = (deployment(role, {role: given}, helm=helm)["spec"]["template"] for given in ({}, values))
-    assert found["metadata"]["annotations"] == {"a": "1", "b": "2", "c": "3"}
+    own = before["metadata"].get("annotations", {})
+    assert found["metadata"]["annotations"] == {**own, "a": "1", "b": "2", "c": "3"}
     assert {**before["metadata"]["labels"], "l": "1"} == found["metadata"]["labels"]
     spec = found["spec"]
     assert spec["tolerations"] == [toleration]

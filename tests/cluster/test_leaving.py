@@ -153,7 +153,7 @@ def test_kubectl_scale(make_cluster, namespace: Namespace) -> None:
 
 
 def test_a_rollout(make_cluster, namespace: Namespace) -> None:
-    """All workers are replaced under running tasks: never fewer are in service, nothing is lost, no task starts twice."""
+    """All workers are replaced under running tasks: never fewer are there, nothing is lost, no task starts twice."""
     cluster = make_cluster(n_workers=4, values=SMALL)
     cluster.wait_for_workers(4, timeout=60)
     (deployment,) = namespace.get("deployments", WORKERS)
