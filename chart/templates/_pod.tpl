@@ -9,7 +9,15 @@ labels:
   {{- with .role.podLabels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- with .role.annotations }}
+{{- $annotations := deepCopy (.role.annotations | default dict) }}
+{{- if and (eq .component "scheduler") (not .role.safeToEvict) }}
+{{- range $key, $value := dict "cluster-autoscaler.kubernetes.io/safe-to-evict" "false" "karpenter.sh/do-not-disrupt" "true" }}
+{{- if not (hasKey $annotations $key) }}
+{{- $_ := set $annotations $key $value }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- with $annotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}

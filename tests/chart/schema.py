@@ -47,6 +47,42 @@ _TEMPLATE = {
     },
     "additionalProperties": False,
 }
+#: A number of pods, or a share of them.
+_PODS = {
+    "oneOf": [{"type": "null"}, {"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^(100|[0-9]{1,2})%$"}]
+}
+_PORTS = {"type": "array", "items": _PORT, "minItems": 1}
+_SELECTOR = {
+    "type": ["object", "null"],
+    "properties": {
+        "matchLabels": {**_STRINGS, "description": "Labels that are there."},
+        "matchExpressions": {**_OBJECTS, "description": "What is true of labels."},
+    },
+    "additionalProperties": False,
+}
+#: What Kubernetes has in a rule's `from` and `to`; one that says nothing would be refused by the API.
+_PEERS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {
+            "podSelector": {**_SELECTOR, "type": "object", "description": "Pods by their labels."},
+            "namespaceSelector": {**_SELECTOR, "type": "object", "description": "Namespaces by their labels."},
+            "ipBlock": {
+                "type": "object",
+                "description": "Addresses.",
+                "properties": {
+                    "cidr": {"type": "string", "description": "Which, as a CIDR."},
+                    "except": {"type": "array", "description": "Of these not.", "items": {"type": "string"}},
+                },
+                "required": ["cidr"],
+                "additionalProperties": False,
+            },
+        },
+        "minProperties": 1,
+        "additionalProperties": False,
+    },
+}
 
 #: What a default can't tell, by the end of a key's path; the longest that fits wins.
 TYPES: dict[str, dict[str, Any]] = {
@@ -82,7 +118,22 @@ TYPES: dict[str, dict[str, Any]] = {
     "serviceTemplate": _TEMPLATE,
     "podTemplate": _TEMPLATE,
     "container": _OBJECT,
-    "podDisruptionBudget": _OBJECT,
+    "minAvailable": _PODS,
+    "podDisruptionBudget.maxUnavailable": _PODS,
+    "unhealthyPodEvictionPolicy": {"enum": ["AlwaysAllow", "IfHealthyBudget"]},
+    "client.label": {"type": "string", "pattern": r"^(([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?)?$"},
+    "namespaceSelector": _SELECTOR,
+    "client.from": _PEERS,
+    "client.outside": {"type": "array", "items": {"type": "string", "pattern": "^[0-9A-Fa-f.:]+/[0-9]{1,3}$"}},
+    "dashboard.from": _PEERS,
+    "metrics.from": _PEERS,
+    "ingress.scheduler": _OBJECTS,
+    "ingress.worker": _OBJECTS,
+    "egress.rules": _OBJECTS,
+    "dns.to": _PEERS,
+    "dns.ports": _PORTS,
+    "apiServer.to": _PEERS,
+    "apiServer.ports": _PORTS,
     "command": _WORDS,
     "program": _WORDS,
     "ports": _OBJECTS,

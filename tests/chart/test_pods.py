@@ -161,7 +161,7 @@ def test_metadata_of_pods(role: str) -> None:
     found, plain = deployment(role, values), deployment(role)
     template = found["spec"]["template"]["metadata"]
     assert {**plain["spec"]["template"]["metadata"]["labels"], "p": "1"} == template["labels"]
-    assert template["annotations"] == {"a": "3"}
+    assert {**plain["spec"]["template"]["metadata"].get("annotations", {}), "a": "3"} == template["annotations"]
     assert {**plain["metadata"]["labels"], "d": "2"} == found["metadata"]["labels"]
     assert plain["spec"]["selector"] == found["spec"]["selector"]
 

@@ -57,9 +57,18 @@ KEPT = (
     ("scheduler", "replicas"),
     ("agent", "enabled"),
     ("worker", "adaptive", "enabled"),
+    ("networkPolicy", "enabled"),
+    ("scheduler", "podDisruptionBudget", "enabled"),
 )
-#: Values that mean something beside others only.
-BESIDE: Object = {"tls": {"secretName": "s"}}
+#: Values that mean something beside others only, by where those are.
+BESIDE: dict[tuple[str, ...], Object] = {
+    ("tls",): {"tls": {"secretName": "s"}},
+    ("networkPolicy", "egress"): {"networkPolicy": {"egress": {"restricted": True}}},
+    ("networkPolicy", "client", "outside"): {"scheduler": {"serviceType": "NodePort"}},
+    ("worker", "podDisruptionBudget"): {
+        "worker": {"podDisruptionBudget": {"enabled": True, "minAvailable": 3, "maxUnavailable": None}}
+    },
+}
 
 
 def test_the_schema_is_one() -> None:
@@ -78,7 +87,7 @@ def test_schema_and_values_name_the_same_keys() -> None:
     named = {path for path, _ in _closed(SCHEMA)}
     given = {path[:depth] for path in LEAVES for depth in range(1, len(path) + 1)}
     # Inside of env, resources, pullSecrets and overlays the schema knows the keys of items that no default has.
-    open_ones = {"env", "resources", "pullSecrets", "podTemplate", "serviceTemplate"}
+    open_ones = {"env", "resources", "pullSecrets", "podTemplate", "serviceTemplate", "namespaceSelector"}
     inner = {path for path in named if open_ones & set(path[:-1])}
     assert given == named - inner - {("global",)}
 
@@ -102,7 +111,7 @@ def test_both_roles_share_their_keys() -> None:
     """What one role can be given the other can too, but for what only one of them has."""
     scheduler, worker = DEFAULTS["scheduler"].keys(), DEFAULTS["worker"].keys()
     service = {"serviceType", "servicePort", "serviceAnnotations", "loadBalancerIP", "serviceTemplate"}
-    assert {*service, "enabled", "podDisruptionBudget"} == scheduler - worker
+    assert {*service, "enabled", "safeToEvict"} == scheduler - worker
     own = {"threads_per_worker", "memory_limit", "nanny", "custom_scheduler_url", "portDashboard", "strategy"}
     own |= {"groups", "adaptive", "daskResources"}
     assert own == worker - scheduler
@@ -127,8 +136,9 @@ def _reaches(values: Any, path: tuple[str, ...]) -> bool:
 @pytest.mark.parametrize("path", [path for path in LEAVES if path not in KEPT], ids=".".join)
 def test_every_value_is_used(path: tuple[str, ...]) -> None:
     """A value that is changed changes what is rendered, or is refused for want of another."""
-    beside = {name: dict(given) for name, given in BESIDE.items() if name == path[0] and path[-1] not in given}
-    changed = json.dumps(merge(beside, _with(path, _at(MOST, path))))
+    value = _with(path, _at(MOST, path))
+    beside = merge(*(given for at, given in BESIDE.items() if at == path[: len(at)] and merge(given, value) != given))
+    changed = json.dumps(merge(beside, value))
     said = run("template", "demo", str(CHART), "--kube-version", "1.34.0", "-n", "ns", "--values", "-", text=changed)
     assert text(beside) != said.stdout
     if said.returncode:
