@@ -41,12 +41,12 @@ Labels of pods and selectors: they can't change in an upgrade, and a pod that ca
 every new chart. Arguments as above.
 */}}
 {{- define "dask.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "dask.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ include "dask.name" .root | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 app.kubernetes.io/part-of: dask-kubernetes-helm
 {{- with .group }}
-dask.org/worker-group: {{ . }}
+dask.org/worker-group: {{ . | quote }}
 {{- end }}
 {{- end }}
 
@@ -57,8 +57,8 @@ dask.org/worker-group: {{ . }}
 ownerReferences:
   - apiVersion: v1
     kind: ConfigMap
-    name: {{ .name }}
-    uid: {{ .uid }}
+    name: {{ .name | quote }}
+    uid: {{ .uid | quote }}
 {{- end -}}
 {{- end -}}
 {{- end }}

@@ -62,7 +62,7 @@ volumes:
   - name: dask-scratch
     emptyDir:
       {{- with .role.scratchSizeLimit }}
-      sizeLimit: {{ . }}
+      sizeLimit: {{ . | quote }}
       {{- else }} {}
       {{- end }}
   - name: dask-files
@@ -81,7 +81,7 @@ volumes:
   {{- if .root.Values.tls.secretName }}
   - name: dask-tls
     secret:
-      secretName: {{ .root.Values.tls.secretName }}
+      secretName: {{ .root.Values.tls.secretName | quote }}
       items:
         {{- range include "dask.tlsFiles" . | fromYamlArray }}
         - {key: {{ . | quote }}, path: {{ . | quote }}}

@@ -1,8 +1,8 @@
-"""Kubernetes' own objects inside of values, for the schema: their fields and types from the OpenAPI of Kubernetes 1.34.
+"""Kubernetes' own objects inside of values, for the schema: fields and types from the OpenAPI of Kubernetes 1.34.
 
-Belongs here: what that OpenAPI leaves out and the API server asks for all the same (enums, ranges, forms of names, which
-fields go together), so that a mistake is told by its key before anything is rendered. Never here: the chart's own keys
-(schema.py), or what spans several keys (chart/templates/_checks*.tpl).
+Belongs here: what that OpenAPI leaves out and the API server asks for all the same (enums, ranges, forms of names,
+which fields go together), so that a mistake is told by its key before anything is rendered. Never here: the chart's own
+keys (schema.py), or what spans several keys (chart/templates/_checks*.tpl).
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ _NULLABLE = {
     *("AppArmorProfile", "SELinuxOptions", "WindowsSecurityContextOptions", "ResourceRequirements"),
     *("DeploymentStrategy", "RollingUpdateDeployment", "PodDisruptionBudgetSpec"),
 }
-#: Fields that no pod of a Deployment of Kubernetes 1.34 can have: alpha there, of kinds of volumes that CSI drivers have
-#: taken the place of, for Windows' own kind of pods, or the chart's own.
+#: Fields that are alpha in Kubernetes 1.34, kinds of volumes that CSI drivers have taken the place of, and what the
+#: chart sets itself.
 _LEFT_OUT = {
     "Container": ("restartPolicyRules",),
     "EnvVarSource": ("fileKeyRef",),
@@ -110,12 +110,15 @@ SOMETHING = text(r"^[^\x00]*[^\s\x00][^\x00]*$")
 PORT = number(1, 65535)
 ID = number(0, 2**31 - 1)
 MODE = number(0, 0o777)
-IP = text(r"^(((25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3})|[0-9a-f:]*:[0-9a-f:]*)$")
+IP = text(
+    r"^(((25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3})|[0-9a-f:]*:[0-9a-f:]*)$"
+)
 # [eE][0-9]+ comes first: some builds of Helm miss it behind E (129e6).
 QUANTITY = r"^[0-9]{1,18}(\.[0-9]{1,9})?([eE][0-9]|m|[kMGTPE]|[KMGTPE]i)?$"
 AMOUNT: Schema = {
     "oneOf": [{"type": "string", "pattern": QUANTITY}, {"type": "number", "exclusiveMinimum": 0, "maximum": 10**15}]
 }
+_STORAGE = text(QUANTITY.replace("[0-9]{1,18}", "[1-9][0-9]{0,17}"))
 #: Names of resources: Kubernetes' own, and those of others (nvidia.com/gpu), which have a domain.
 RESOURCE = {
     **text(rf"^(cpu|memory|ephemeral-storage|hugepages-[0-9]+[KMG]i|{_DOMAIN}/{_WORD})$", 253),
@@ -145,6 +148,26 @@ _COMPARED: Schema = {
     "properties": {"values": {"minItems": 1, "maxItems": 1, "items": {"pattern": "^-?[0-9]{1,18}$"}}},
 }
 _SELECTED: Schema = {"dependencies": {key: ["labelSelector"] for key in ("matchLabelKeys", "mismatchLabelKeys")}}
+
+#: Forms that stand in one place of the schema, as each place of a pattern is read at every `helm template`.
+SHARED = {
+    "absolutePath": ABSOLUTE,
+    "fileKey": FILE_KEY,
+    "id": ID,
+    "key": KEY,
+    "labels": mapped(KEY, VALUE),
+    "name": LABEL,
+    "path": PATH,
+    "port": PORT,
+    "portName": PORT_NAME,
+    "share": _SHARE,
+    "subdomain": SUBDOMAIN,
+    "texts": mapped(KEY, {"type": "string"}),
+    "value": VALUE,
+    "iscsiName": _IQN,
+    "something": SOMETHING,
+    "subPath": SUB_PATH,
+}
 
 #: What a field is besides what the OpenAPI says.
 _FIELDS: dict[str, Schema] = {
@@ -321,11 +344,19 @@ _FIELDS: dict[str, Schema] = {
     "VolumeMount.recursiveReadOnly": words("Disabled", "IfPossible", "Enabled"),
     "VolumeMount.subPath": SUB_PATH,
     "VolumeMount.subPathExpr": SUB_PATH,
+    "VolumeResourceRequirements.limits": {
+        "type": "object", "properties": {"storage": _STORAGE}, "additionalProperties": False
+    },
+    "VolumeResourceRequirements.requests": {
+        "type": "object", "properties": {"storage": _STORAGE}, "required": ["storage"], "additionalProperties": False
+    },
     "WeightedPodAffinityTerm.weight": number(1, 100),
     "WindowsSecurityContextOptions.gmsaCredentialSpec": text(r"^[^\x00]+$", 65536),
     "WindowsSecurityContextOptions.gmsaCredentialSpecName": SUBDOMAIN,
     "WindowsSecurityContextOptions.hostProcess": {"const": False},
-    "WindowsSecurityContextOptions.runAsUserName": text(r"^([A-Za-z0-9][A-Za-z0-9-]{0,13}\\)?[A-Za-z0-9][A-Za-z0-9 _-]{0,19}$"),
+    "WindowsSecurityContextOptions.runAsUserName": text(
+        r"^([A-Za-z0-9][A-Za-z0-9-]{0,13}\\)?[A-Za-z0-9][A-Za-z0-9 _-]{0,19}$"
+    ),
 }  # fmt: skip
 
 #: What fields of a kind are to each other.
@@ -358,7 +389,10 @@ _TOGETHER: dict[str, Schema] = {
         when(has(operator=words("Gt", "Lt")), _COMPARED),
     ]},
     "PersistentVolumeClaimSpec": {"required": ["accessModes", "resources"], "allOf": [
-        when(has(accessModes={"contains": {"const": "ReadWriteOncePod"}}), {"properties": {"accessModes": {"maxItems": 1}}}),
+        when(
+            has(accessModes={"contains": {"const": "ReadWriteOncePod"}}),
+            {"properties": {"accessModes": {"maxItems": 1}}},
+        ),
         {"not": {"required": ["dataSource", "dataSourceRef"]}},
     ]},
     "PodAffinityTerm": _SELECTED,
@@ -392,12 +426,11 @@ _TOGETHER: dict[str, Schema] = {
         ),
     ]},
     "VolumeProjection": _ONE,
-    "VolumeResourceRequirements": {**has(requests={"required": ["storage"]})},
-    "WindowsSecurityContextOptions": {},
+    "VolumeResourceRequirements": {"required": ["requests"]},
 }  # fmt: skip
 #: Only an init container that goes on beside the others has what those have.
 _INIT = when({"not": {"required": ["restartPolicy"]}}, {
-    "properties": {key: False for key in ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe", "resizePolicy")}
+    "properties": dict.fromkeys(("lifecycle", "livenessProbe", "readinessProbe", "startupProbe", "resizePolicy"), False)
 })  # fmt: skip
 
 
@@ -421,7 +454,23 @@ def definitions() -> Schema:
     container = found["Container"]
     beside = {key: value for key, value in container["properties"].items() if key != "restartPolicy"}
     found["InitContainer"], found["Container"] = {**container, **_INIT}, {**container, "properties": beside}
-    return dict(sorted(found.items()))
+    # A shared form refers to others, not to itself.
+    forms = {name: {key: shared(item) for key, item in form.items()} for name, form in SHARED.items()}
+    return dict(sorted({**shared({name: kind for name, kind in found.items() if kind}), **forms}.items()))
+
+
+def shared(node: Any) -> Any:
+    """A schema with references in the place of the forms that it shares."""
+    if isinstance(node, list):
+        return [shared(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    bare = {key: item for key, item in node.items() if key != "description"}
+    for name, form in SHARED.items():
+        if bare == form:
+            described = {"description": node["description"]} if "description" in node else {}
+            return {**described, "$ref": f"#/definitions/{name}"}
+    return {key: shared(item) for key, item in node.items()}
 
 
 def _kind(name: str, said: Schema) -> tuple[Schema, list[str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,6 @@ _TEMPLATE = {
     },
     "additionalProperties": False,
 }
-
 
 
 def _kind(name: str) -> dict[str, Any]:
@@ -165,22 +165,22 @@ def generate() -> str:
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Values of the Dask chart",
         "type": "object",
-        "properties": {name: _property(name, value, descriptions()) for name, value in values.items()},
+        "properties": kinds.shared({name: _property(name, value, descriptions()) for name, value in values.items()}),
         "additionalProperties": False,
     }
     worker = schema["properties"]["worker"]["properties"]
-    worker["groups"] |= _groups({name: item for name, item in worker.items() if name != "groups"})
+    worker["groups"] |= _groups(name for name in worker if name != "groups")
     schema["properties"]["global"] = {"type": "object", "description": "Values that Helm shares with parent charts."}
     schema["definitions"] = kinds.definitions()
     return json.dumps(schema, indent=2) + "\n"
 
 
-def _groups(keys: dict[str, Any]) -> dict[str, Any]:
+def _groups(keys: Iterable[str]) -> dict[str, Any]:
     """Worker groups have the worker's keys; null leaves one out."""
     group = {
         "description": "What differs from the worker.",
         "type": ["object", "null"],
-        "properties": keys,
+        "properties": {key: {"$ref": f"#/properties/worker/properties/{key}"} for key in keys},
         "additionalProperties": False,
     }
     return {"propertyNames": {"pattern": _GROUP_NAME, "not": {"const": "default"}}, "additionalProperties": group}
