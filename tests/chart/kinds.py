@@ -151,23 +151,28 @@ _SELECTED: Schema = {"dependencies": {key: ["labelSelector"] for key in ("matchL
 
 #: Forms that stand in one place of the schema, as each place of a pattern is read at every `helm template`.
 SHARED = {
-    "absolutePath": ABSOLUTE,
-    "fileKey": FILE_KEY,
+    "absolutePath": {"description": "A path that begins with a slash, without colons.", **ABSOLUTE},
+    "fileKey": {"description": "A file's name: letters, digits, dashes, underscores and dots.", **FILE_KEY},
     "id": ID,
-    "key": KEY,
+    "iscsiName": {"description": "An iSCSI name (iqn.2001-04.com.example:disk).", **_IQN},
+    "key": {
+        "description": "A label's or annotation's key: an optional domain and slash, then letters, digits, - _ and .",
+        **KEY,
+    },
     "labels": mapped(KEY, VALUE),
-    "name": LABEL,
-    "path": PATH,
+    "name": {"description": "A name: lower case letters, digits and dashes, at most 63 characters.", **LABEL},
+    "path": {"description": "A relative path without colons and '..'.", **PATH},
     "port": PORT,
-    "portName": PORT_NAME,
-    "share": _SHARE,
-    "subdomain": SUBDOMAIN,
-    "texts": mapped(KEY, {"type": "string"}),
-    "value": VALUE,
-    "iscsiName": _IQN,
+    "portName": {"description": "A port's name: lower case letters, digits, dashes; 15 at most.", **PORT_NAME},
+    "portOrName": {"description": "A port's number (1 to 65535) or name.", **_PORTS},
+    "share": {"description": "A number, or a percentage such as 25%.", **_SHARE},
     "something": SOMETHING,
-    "subPath": SUB_PATH,
-}
+    "subPath": {"description": "A relative path without colons and '..'.", **SUB_PATH},
+    "subdomain": {"description": "A name: lower case letters, digits, dashes and dots.", **SUBDOMAIN},
+    "texts": mapped(KEY, {"type": "string"}),
+    "value": {"description": "A label's value: letters, digits, - _ and ., at most 63 characters.", **VALUE},
+    "variable": {"description": "A variable's name: printable characters without =.", **VARIABLE},
+}  # fmt: skip
 
 #: What a field is besides what the OpenAPI says.
 _FIELDS: dict[str, Schema] = {
@@ -429,9 +434,8 @@ _TOGETHER: dict[str, Schema] = {
     "VolumeResourceRequirements": {"required": ["requests"]},
 }  # fmt: skip
 #: Only an init container that goes on beside the others has what those have.
-_INIT = when({"not": {"required": ["restartPolicy"]}}, {
-    "properties": dict.fromkeys(("lifecycle", "livenessProbe", "readinessProbe", "startupProbe", "resizePolicy"), False)
-})  # fmt: skip
+_OF_SIDECARS = ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe", "resizePolicy")
+_INIT = when({"not": {"required": ["restartPolicy"]}}, {"properties": {key: {"not": {}} for key in _OF_SIDECARS}})
 
 
 @functools.cache
@@ -467,7 +471,7 @@ def shared(node: Any) -> Any:
         return node
     bare = {key: item for key, item in node.items() if key != "description"}
     for name, form in SHARED.items():
-        if bare == form:
+        if bare == {key: item for key, item in form.items() if key != "description"}:
             described = {"description": node["description"]} if "description" in node else {}
             return {**described, "$ref": f"#/definitions/{name}"}
     return {key: shared(item) for key, item in node.items()}

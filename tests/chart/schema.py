@@ -183,7 +183,9 @@ def _groups(keys: Iterable[str]) -> dict[str, Any]:
         "properties": {key: {"$ref": f"#/properties/worker/properties/{key}"} for key in keys},
         "additionalProperties": False,
     }
-    return {"propertyNames": {"pattern": _GROUP_NAME, "not": {"const": "default"}}, "additionalProperties": group}
+    described = "A group's name: lower case letters, digits and dashes, at most 20 characters, other than default."
+    names = {"description": described, "pattern": _GROUP_NAME, "not": {"const": "default"}}
+    return {"propertyNames": names, "additionalProperties": group}
 
 
 def _property(path: str, value: Any, said: dict[str, str]) -> dict[str, Any]:
