@@ -10,10 +10,8 @@ import dask
 import pytest
 import yaml
 
-from dask_kubernetes_helm import HelmCluster, contract, errors, kube, schema, values, yamltext
-from dask_kubernetes_helm.helm import Helm
-
-WORKER = "worker: {{{}}}"
+from dask_kubernetes_helm import HelmCluster, contract, errors, schema, values, yamltext
+from dask_kubernetes_helm.auth import KubeAuth
 
 
 def refused(given: Any, environment: Any = None) -> errors.HelmClusterError:
@@ -59,7 +57,7 @@ def says(error: errors.HelmClusterError, *words: str) -> None:
         ("worker: {tolerations: [{value: a}]}", 1, 24, ["worker.tolerations[0] lacks operator"]),
         ("worker: {affinity: {nodeAfinity: {}}}", 1, 21, ["did you mean 'nodeAffinity'?"]),
         ("worker: {securityContext: {runAsUser: root}}", 1, 28, ["runAsUser is text, not an integer"]),
-        ("worker: {readinessProbe: {tcpSocket: {port: 70000}}}", 1, 39, ["is 70000, which is above the maximum of 65535"]),
+        ("worker: {readinessProbe: {tcpSocket: {port: 70000}}}", 1, 39, ["is 70000, which is above the maximum"]),
         ("worker: {strategy: {type: Rolling}}", 1, 21, ["did you mean 'RollingUpdate'?"]),
         ("worker: {initContainers: [{name: a, image: b, livenessProbe: {}}]}", 1, 47, ["livenessProbe is not allowed"]),
         ("worker: {extraContainers: [{name: a}]}", 1, 28, ["extraContainers[0] lacks image"]),
@@ -179,24 +177,21 @@ def test_null_is_judged_as_helm_does() -> None:
     schema.check(values.layers({"worker": {"readinessProbe": {"tcpSocket": None}}}), contract.chart_path())
 
 
-def test_nothing_is_created(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Bad values are refused before helm installs, and before Kubernetes is asked for anything but what it is."""
-    asked: list[str] = []
-
-    async def install(self: Any, *_: Any) -> None:
-        asked.append("helm install")
-
-    async def request(self: Any, method: str, path: str, *_: Any, **__: Any) -> Any:
-        asked.append(f"{method} {path}")
-
-    monkeypatch.setattr(Helm, "install", install)
-    monkeypatch.setattr(kube.Kube, "request", request, raising=False)
-    path = tmp_path / "mine.yaml"
-    path.write_text("worker: {replcias: 2}")
-    for given in (path, {"worker": {"resources": {"limits": {"cpu": "two"}}}}, "nowhere.yaml"):
-        with pytest.raises(errors.ValuesError):
-            HelmCluster(values=given, quiet=True)
-    assert asked == []
+@pytest.mark.parametrize(
+    "given", ["worker: {replcias: 2}", "worker: {resources: {limits: {cpu: two}}}", "worker: [", "worker: {a: 1, a: 2}"]
+)
+def test_nothing_is_created(tmp_path: Path, given: str) -> None:
+    """Bad values are refused before helm is asked for more than its version, and Kubernetes for anything at all."""
+    helm, asked, path = (tmp_path / name for name in ("helm", "asked", "mine.yaml"))
+    helm.write_text(f'#!/bin/sh\necho "$@" >> {asked}\necho v4.1.4+g05fa379\n')
+    helm.chmod(0o755)
+    path.write_text(given)
+    # Nobody is there: whoever asks Kubernetes gets another error.
+    nobody = KubeAuth("https://127.0.0.1:1", verify_ssl=False)
+    with dask.config.set({"kubernetes.helm.executable": str(helm)}), pytest.raises(errors.ValuesError):
+        HelmCluster(values=path, auth=nobody, namespace="none", quiet=True)
+    said = asked.read_text().splitlines() if asked.exists() else []
+    assert [line for line in said if not line.startswith("version")] == []
 
 
 def test_where_each_value_stands() -> None:

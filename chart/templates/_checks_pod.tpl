@@ -43,7 +43,7 @@ Refusals of what the parts of a pod can't be to each other; _checks.tpl calls da
 {{- include "dask.checkClaims" . -}}
 {{- include "dask.checkPrivileges" . -}}
 {{- range $probe := list "startupProbe" "readinessProbe" "livenessProbe" -}}
-{{- if get $.it $probe -}}
+{{- if or (get $.it $probe) (and (not $.own) (kindIs "map" (get $.it $probe))) -}}
 {{- include "dask.checkProbe" (merge (dict "probe" $probe) $) -}}
 {{- end -}}
 {{- end -}}
