@@ -39,6 +39,7 @@ Refusals of what the parts of a pod can't be to each other; _checks.tpl calls da
 {{- include "dask.checkTwins" . -}}
 {{- include "dask.checkPorts" . -}}
 {{- include "dask.checkMounts" . -}}
+{{- include "dask.checkDevices" . -}}
 {{- include "dask.checkAmounts" . -}}
 {{- include "dask.checkClaims" . -}}
 {{- include "dask.checkPrivileges" . -}}
@@ -123,15 +124,10 @@ Refusals of what the parts of a pod can't be to each other; _checks.tpl calls da
 {{- define "dask.checkMounts" -}}
 {{- $at := include "dask.keyOf" (merge (dict "key" "volumeMounts") .) -}}
 {{- $known := list "dask-scratch" "dask-files" "dask-tls" "dask-agent" -}}
-{{- $blocks := list -}}
 {{- range .role.mounts.volumes -}}
 {{- $known = append $known .name -}}
-{{- if or .persistentVolumeClaim .ephemeral -}}
-{{- $blocks = append $blocks .name -}}
-{{- end -}}
 {{- end -}}
 {{- $seen := list -}}
-{{- $mounted := list -}}
 {{- range $index, $mount := .it.volumeMounts -}}
 {{- $here := printf "%s[%d]" $at $index -}}
 {{- if not (has $mount.name $known) -}}
@@ -147,160 +143,30 @@ Refusals of what the parts of a pod can't be to each other; _checks.tpl calls da
 {{- fail (printf "%s.mountPropagation is Bidirectional, for which a container must be privileged. Use HostToContainer." $here) -}}
 {{- end -}}
 {{- $seen = append $seen $mount.mountPath -}}
-{{- $mounted = append $mounted $mount.name -}}
+{{- end -}}
+{{- end }}
+
+{{/* Volumes that a container has as a device. */}}
+{{- define "dask.checkDevices" -}}
+{{- $taken := list -}}
+{{- range .it.volumeMounts -}}
+{{- $taken = concat $taken (list .name .mountPath) -}}
+{{- end -}}
+{{- $blocks := list -}}
+{{- range .role.mounts.volumes -}}
+{{- if or .persistentVolumeClaim .ephemeral -}}
+{{- $blocks = append $blocks .name -}}
+{{- end -}}
 {{- end -}}
 {{- range $index, $device := .it.volumeDevices -}}
-{{- $here := printf "%s[%d]" (include "dask.keyOf" (merge (dict "key" "volumeDevices") $)) $index -}}
+{{- $here := printf "%s.volumeDevices[%d]" $.path $index -}}
 {{- if not (has $device.name $blocks) -}}
 {{- fail (printf "%s.name is %s, but no persistentVolumeClaim or ephemeral volume is called so. Add it to mounts.volumes, or correct the name." $here $device.name) -}}
 {{- end -}}
-{{- if or (has $device.name $mounted) (has $device.devicePath $seen) -}}
+{{- if or (has $device.name $taken) (has $device.devicePath $taken) -}}
 {{- fail (printf "%s is mounted as well, by its name or its path. Leave one of them out." $here) -}}
 {{- end -}}
 {{- end -}}
-{{- end }}
-
-{{/* An amount as a decimal number. Argument: a quantity. */}}
-{{- define "dask.amount" -}}
-{{- $text := toString . -}}
-{{- if hasSuffix "m" $text -}}
-{{- divf (float64 (trimSuffix "m" $text)) 1000 | printf "%.9f" -}}
-{{- else -}}
-{{- $number := regexFind "^[0-9.]+([eE][+-]?[0-9]+)?" $text -}}
-{{- $factor := get (dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000 "P" 1000000000000000 "E" 1000000000000000000 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 "Ei" 1152921504606846976) (trimPrefix $number $text) -}}
-{{- mulf (float64 $number) $factor | printf "%.9f" -}}
-{{- end -}}
-{{- end }}
-
-{{- define "dask.checkAmounts" -}}
-{{- $at := include "dask.keyOf" (merge (dict "key" "resources") .) -}}
-{{- $resources := .it.resources | default dict -}}
-{{- $limits := $resources.limits | default dict -}}
-{{- $requests := $resources.requests | default dict -}}
-{{- range $name, $amount := $requests -}}
-{{- if hasKey $limits $name -}}
-{{- $limit := get $limits $name -}}
-{{- if gt (include "dask.amount" $amount | float64) (include "dask.amount" $limit | float64) -}}
-{{- fail (printf "%s.requests.%s is %v, which is above %s.limits.%s of %v. Lower the request, or raise the limit." $at $name $amount $at $name $limit) -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-{{- range $name, $amount := merge (dict) $limits $requests -}}
-{{- if or (contains "/" $name) (hasPrefix "hugepages-" $name) -}}
-{{- $whole := include "dask.amount" $amount -}}
-{{- if not (hasSuffix ".000000000" $whole) -}}
-{{- fail (printf "%s has %v of %s, of which there are whole ones only. Give a whole number." $at $amount $name) -}}
-{{- end -}}
-{{- if not (hasKey $limits $name) -}}
-{{- fail (printf "%s.requests has %s, which can't be lent: it needs a limit as well. Set %s.limits.%s to the same." $at $name $at $name) -}}
-{{- end -}}
-{{- if and (hasKey $requests $name) (ne $whole (include "dask.amount" (get $requests $name))) -}}
-{{- fail (printf "%s.requests.%s and %s.limits.%s differ, but %s can't be lent. Set both to the same, or leave the request out." $at $name $at $name $name) -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-{{- include "dask.checkHugePages" (dict "at" $at "limits" $limits "requests" $requests) -}}
-{{- end }}
-
-{{/* Arguments: at, limits, requests. */}}
-{{- define "dask.checkHugePages" -}}
-{{- range $name, $amount := .limits -}}
-{{- if hasPrefix "hugepages-" $name -}}
-{{- $size := include "dask.amount" (trimPrefix "hugepages-" $name) | float64 | int64 -}}
-{{- $bytes := include "dask.amount" $amount | float64 | int64 -}}
-{{- if or (not $size) (not $bytes) (ne 0 (mod $bytes (max 1 $size) | int)) -}}
-{{- fail (printf "%s.limits.%s is %v, which is no multiple of its pages. Give so many times %s." $.at $name $amount (trimPrefix "hugepages-" $name)) -}}
-{{- end -}}
-{{- $others := list -}}
-{{- range $map := list $.limits $.requests -}}
-{{- $others = concat $others (keys (pick $map "cpu" "memory")) -}}
-{{- end -}}
-{{- if not $others -}}
-{{- fail (printf "%s has %s, which needs cpu or memory beside it. Set %s.requests.memory." $.at $name $.at) -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-{{- end }}
-
-{{/* Claims of devices are of what the pod claims. */}}
-{{- define "dask.checkClaims" -}}
-{{- $at := include "dask.keyOf" (merge (dict "key" "resources") .) -}}
-{{- $known := list -}}
-{{- range dig "spec" "resourceClaims" list (.role.podTemplate | default dict) -}}
-{{- $known = append $known .name -}}
-{{- end -}}
-{{- $seen := list -}}
-{{- range (.it.resources | default dict).claims -}}
-{{- if not (has .name $known) -}}
-{{- fail (printf "%s.claims has %s, which the pod does not claim. Add it to podTemplate.spec.resourceClaims, or leave it out." $at .name) -}}
-{{- end -}}
-{{- if has .name $seen -}}
-{{- fail (printf "%s.claims has %s twice. Leave one of them out." $at .name) -}}
-{{- end -}}
-{{- $seen = append $seen .name -}}
-{{- end -}}
-{{- end }}
-
-{{- define "dask.checkPrivileges" -}}
-{{- $at := include "dask.keyOf" (merge (dict "key" "securityContext") .) -}}
-{{- $context := .it.securityContext | default dict -}}
-{{- if and (hasKey $context "allowPrivilegeEscalation") (not (kindIs "invalid" $context.allowPrivilegeEscalation)) (not $context.allowPrivilegeEscalation) -}}
-{{- if $context.privileged -}}
-{{- fail (printf "%s.privileged is true, but allowPrivilegeEscalation is false. Set allowPrivilegeEscalation to true, or leave privileged out." $at) -}}
-{{- end -}}
-{{- if has "CAP_SYS_ADMIN" (dig "add" list ($context.capabilities | default dict) | default list) -}}
-{{- fail (printf "%s.capabilities.add has CAP_SYS_ADMIN, but allowPrivilegeEscalation is false. Set that to true, or leave the capability out." $at) -}}
-{{- end -}}
-{{- end -}}
-{{- $pod := .role.securityContext | default dict -}}
-{{- $mine := not (kindIs "invalid" $context.runAsUser) -}}
-{{- $user := ternary $context.runAsUser $pod.runAsUser $mine -}}
-{{- $nonRoot := kindIs "invalid" $context.runAsNonRoot | ternary $pod.runAsNonRoot $context.runAsNonRoot -}}
-{{- if and $nonRoot (not (kindIs "invalid" $user)) (eq (int $user) 0) -}}
-{{- $where := ternary (printf "%s.securityContext" .path) $at (and .own (not $mine)) -}}
-{{- fail (printf "%s.runAsUser is 0, which is root, but runAsNonRoot is true, so Kubernetes would not start it. Set %s.runAsNonRoot to false, or choose another user." $where $where) -}}
-{{- end -}}
-{{- end }}
-
-{{/* Arguments: a container's, probe (its key). */}}
-{{- define "dask.checkProbe" -}}
-{{- $at := printf "%s.%s" .path .probe -}}
-{{- $probe := get .it .probe -}}
-{{- $way := dict -}}
-{{- $ways := list -}}
-{{- range $name := list "exec" "grpc" "httpGet" "tcpSocket" -}}
-{{- with get $probe $name -}}
-{{- $ways = append $ways $name -}}
-{{- $way = . -}}
-{{- end -}}
-{{- end -}}
-{{- if gt (len $ways) 1 -}}
-{{- fail (printf "%s has %s, but a probe asks in one way. Set the ones to null that you don't want: values are merged with the chart's own." $at (join " and " $ways)) -}}
-{{- end -}}
-{{- if not $ways -}}
-{{- fail (printf "%s does not say how to ask. Give it exec, grpc, httpGet or tcpSocket, or set it to null." $at) -}}
-{{- end -}}
-{{- if and (ne .probe "readinessProbe") (gt (int ($probe.successThreshold | default 1)) 1) -}}
-{{- fail (printf "%s.successThreshold is %v, but only a readinessProbe may ask for more than one success. Leave it out." $at $probe.successThreshold) -}}
-{{- end -}}
-{{- if and (eq .probe "readinessProbe") $probe.terminationGracePeriodSeconds -}}
-{{- fail (printf "%s.terminationGracePeriodSeconds is set, but a readinessProbe ends nothing. Leave it out." $at) -}}
-{{- end -}}
-{{- if and (kindIs "string" $way.port) (not (has $way.port (include "dask.portNames" . | fromYamlArray))) -}}
-{{- fail (printf "%s.%s.port is %s, but no port of the container is called so. Give its number, or add it to ports." $at (first $ways) $way.port) -}}
-{{- end -}}
-{{- end }}
-
-{{/* Names of a container's ports. */}}
-{{- define "dask.portNames" -}}
-{{- $names := list -}}
-{{- if .own -}}
-{{- $names = include "dask.ownPorts" . | fromYaml | keys -}}
-{{- end -}}
-{{- range .it.ports -}}
-{{- $names = append $names .name -}}
-{{- end -}}
-{{- toYaml ($names | compact) -}}
 {{- end }}
 
 {{/* Arguments: path, role. */}}

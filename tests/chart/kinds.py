@@ -125,7 +125,7 @@ RESOURCE = {
     "not": {"pattern": r"kubernetes\.io/|^requests\."},
 }
 _PERCENT = text("^(100|[1-9]?[0-9])%$")
-_SHARE: Schema = {"oneOf": [_PERCENT, number(0, 2**31 - 1)]}
+_SHARE: Schema = {"oneOf": [_PERCENT, number(0, 2**31 - 1), {"type": "null"}]}
 _PORTS: Schema = {"oneOf": [PORT, PORT_NAME]}
 _PULL = words("Always", "IfNotPresent", "Never")
 _NAMED: Schema = {"required": ["name"]}
@@ -504,7 +504,7 @@ def _field(path: str, said: Schema, needed: list[str], *, nullable: bool) -> Sch
         own = _plain(said, needed)
     else:
         _plain(said, needed)
-    if not nullable or "$ref" in own:
+    if not nullable or "$ref" in own or own == _SHARE:
         return own
     if "enum" in own:
         return {"enum": [*own["enum"], None]}
