@@ -6,12 +6,14 @@ container.
 {{/* An amount as a decimal number. Argument: a quantity. */}}
 {{- define "dask.amount" -}}
 {{- $text := toString . -}}
-{{- if hasSuffix "m" $text -}}
-{{- divf (float64 (trimSuffix "m" $text)) 1000 | printf "%.9f" -}}
-{{- else -}}
 {{- $number := regexFind "^[0-9.]+([eE][+-]?[0-9]+)?" $text -}}
-{{- $factor := get (dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000 "P" 1000000000000000 "E" 1000000000000000000 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 "Ei" 1152921504606846976) (trimPrefix $number $text) -}}
-{{- mulf (float64 $number) $factor | printf "%.9f" -}}
+{{- $suffix := trimPrefix $number $text -}}
+{{- $parts := dict "n" 1000000000 "u" 1000000 "m" 1000 -}}
+{{- $factors := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000 "P" 1000000000000000 "E" 1000000000000000000 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 "Ei" 1152921504606846976 -}}
+{{- if hasKey $parts $suffix -}}
+{{- divf (float64 $number) (get $parts $suffix) | printf "%.9f" -}}
+{{- else -}}
+{{- mulf (float64 $number) (get $factors $suffix) | printf "%.9f" -}}
 {{- end -}}
 {{- end }}
 
@@ -99,8 +101,8 @@ container.
 {{- $mine := not (kindIs "invalid" $context.runAsUser) -}}
 {{- $user := ternary $context.runAsUser $pod.runAsUser $mine -}}
 {{- $nonRoot := kindIs "invalid" $context.runAsNonRoot | ternary $pod.runAsNonRoot $context.runAsNonRoot -}}
-{{- if and $nonRoot (not (kindIs "invalid" $user)) (eq (int $user) 0) -}}
-{{- $where := ternary (printf "%s.securityContext" .path) $at (and .own (not $mine)) -}}
+{{- if and .own $nonRoot (not (kindIs "invalid" $user)) (eq (int $user) 0) -}}
+{{- $where := ternary $at (printf "%s.securityContext" .path) $mine -}}
 {{- fail (printf "%s.runAsUser is 0, which is root, but runAsNonRoot is true, so Kubernetes would not start it. Set %s.runAsNonRoot to false, or choose another user." $where $where) -}}
 {{- end -}}
 {{- end }}
@@ -109,12 +111,10 @@ container.
 {{- define "dask.checkProbe" -}}
 {{- $at := printf "%s.%s" .path .probe -}}
 {{- $probe := get .it .probe -}}
-{{- $way := dict -}}
 {{- $ways := list -}}
 {{- range $name := list "exec" "grpc" "httpGet" "tcpSocket" -}}
-{{- with get $probe $name -}}
+{{- if get $probe $name -}}
 {{- $ways = append $ways $name -}}
-{{- $way = . -}}
 {{- end -}}
 {{- end -}}
 {{- if gt (len $ways) 1 -}}
@@ -129,19 +129,4 @@ container.
 {{- if and (eq .probe "readinessProbe") $probe.terminationGracePeriodSeconds -}}
 {{- fail (printf "%s.terminationGracePeriodSeconds is set, but a readinessProbe ends nothing. Leave it out." $at) -}}
 {{- end -}}
-{{- if and (kindIs "string" $way.port) (not (has $way.port (include "dask.portNames" . | fromYamlArray))) -}}
-{{- fail (printf "%s.%s.port is %s, but no port of the container is called so. Give its number, or add it to ports." $at (first $ways) $way.port) -}}
-{{- end -}}
-{{- end }}
-
-{{/* Names of a container's ports. */}}
-{{- define "dask.portNames" -}}
-{{- $names := list -}}
-{{- if .own -}}
-{{- $names = include "dask.ownPorts" . | fromYaml | keys -}}
-{{- end -}}
-{{- range .it.ports -}}
-{{- $names = append $names .name -}}
-{{- end -}}
-{{- toYaml ($names | compact) -}}
 {{- end }}

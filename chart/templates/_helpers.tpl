@@ -128,13 +128,5 @@ Exact up to 8 TiB; beyond, a fraction of a byte may be lost.
 https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 */}}
 {{- define "dask.bytes" -}}
-{{- $text := toString . -}}
-{{- $number := regexFind "^[0-9.]+([eE][+-]?[0-9]+)?" $text -}}
-{{- $suffix := trimPrefix $number $text -}}
-{{- $factors := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000 "P" 1000000000000000 "E" 1000000000000000000 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 "Ei" 1152921504606846976 -}}
-{{- if eq $suffix "m" -}}
-{{- divf (float64 $number) 1000 | ceil | int64 -}}
-{{- else -}}
-{{- mulf (float64 $number) (get $factors $suffix) | ceil | int64 -}}
-{{- end -}}
+{{- include "dask.amount" . | float64 | ceil | int64 -}}
 {{- end }}

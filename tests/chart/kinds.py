@@ -114,11 +114,11 @@ IP = text(
     r"^(((25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3})|[0-9a-f:]*:[0-9a-f:]*)$"
 )
 # [eE][0-9]+ comes first: some builds of Helm miss it behind E (129e6).
-QUANTITY = r"^[0-9]{1,18}(\.[0-9]{1,9})?([eE][0-9]|m|[kMGTPE]|[KMGTPE]i)?$"
+QUANTITY = r"^([0-9]{1,18}(\.[0-9]{0,9})?|\.[0-9]{1,9})([eE][+-]?[0-9]|[numkMGTPE]|[KMGTPE]i)?$"
 AMOUNT: Schema = {
     "oneOf": [{"type": "string", "pattern": QUANTITY}, {"type": "number", "exclusiveMinimum": 0, "maximum": 10**15}]
 }
-_STORAGE = text(QUANTITY.replace("[0-9]{1,18}", "[1-9][0-9]{0,17}"))
+_STORAGE = text(r"^[1-9][0-9]{0,17}(\.[0-9]{1,9})?([eE][0-9]|[kMGTPE]|[KMGTPE]i)?$")
 #: Names of resources: Kubernetes' own, and those of others (nvidia.com/gpu), which have a domain.
 RESOURCE = {
     **text(rf"^(cpu|memory|ephemeral-storage|hugepages-[0-9]+[KMG]i|{_DOMAIN}/{_WORD})$", 253),

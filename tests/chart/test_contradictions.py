@@ -96,20 +96,12 @@ OF_A_ROLE: list[tuple[dict[str, Any], list[str]]] = [
         ["extraContainers[0].livenessProbe does not say how", "Give it exec"],
     ),
     (
-        {"extraContainers": other(startupProbe={"tcpSocket": {"port": "http"}})},
-        ["extraContainers[0].startupProbe.tcpSocket.port is http", "add it to ports"],
-    ),
-    (
         {"startupProbe": {"httpGet": None, "exec": {"command": ["true"]}, "successThreshold": 2}},
         ["startupProbe.successThreshold is 2", "Leave it out"],
     ),
     (
         {"readinessProbe": {"terminationGracePeriodSeconds": 5}},
         ["readinessProbe.terminationGracePeriodSeconds is set", "Leave it out"],
-    ),
-    (
-        {"livenessProbe": {"httpGet": None, "tcpSocket": {"port": "nothing"}}},
-        ["livenessProbe.tcpSocket.port is nothing", "Give its number"],
     ),
     ({"securityContext": {"runAsUser": 0}}, ["securityContext.runAsUser is 0", "runAsNonRoot to false"]),
     (
