@@ -9,6 +9,7 @@ import json
 import re
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, Phase, assume, event, given, settings
 
@@ -81,6 +82,7 @@ def rendered(values: Values, namespace: str) -> str | None:
     return None
 
 
+@pytest.mark.timeout(600)
 def test_what_the_chart_accepts_kubernetes_accepts(namespace: Namespace) -> None:
     """Values that are made by the schema are refused by a check of the chart's, which names a key, or by nobody."""
     server = Server(namespace)
