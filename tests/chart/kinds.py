@@ -45,7 +45,6 @@ _LEFT_OUT = {
     "Container": ("restartPolicyRules",),
     "EnvVarSource": ("fileKeyRef",),
     "Lifecycle": ("stopSignal",),
-    "PodDisruptionBudgetSpec": ("selector",),
     "Volume": (
         *("azureDisk", "flexVolume", "flocker", "gcePersistentDisk", "gitRepo", "glusterfs", "photonPersistentDisk"),
         *("portworxVolume", "quobyte", "rbd", "scaleIO", "storageos", "vsphereVolume"),
