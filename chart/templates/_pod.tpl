@@ -277,6 +277,9 @@ to fit, so what is needed besides goes into each of them.
 {{- $affinity := deepCopy (.role.affinity | default dict) -}}
 {{- include "dask.withoutNulls" $affinity -}}
 {{- $node := get $affinity "nodeAffinity" | default dict -}}
+{{- if not (dig "requiredDuringSchedulingIgnoredDuringExecution" "nodeSelectorTerms" list $node) -}}
+{{- $_ := unset $node "requiredDuringSchedulingIgnoredDuringExecution" -}}
+{{- end -}}
 {{- $match := dict "key" "k8s.dask.org/node-purpose" "operator" "In" "values" (list .component) -}}
 {{- if eq .role.matchNodePurpose "require" -}}
 {{- $key := "requiredDuringSchedulingIgnoredDuringExecution" -}}

@@ -34,7 +34,16 @@ ROOTS = {
 }
 #: Kinds that are reached through maps only: as values merge, null takes a field of theirs away.
 _NULLABLE = {
-    *("Affinity", "NodeAffinity", "PodAffinity", "PodAntiAffinity", "Probe", "ExecAction", "GRPCAction"),
+    *(
+        "Affinity",
+        "NodeAffinity",
+        "NodeSelector",
+        "PodAffinity",
+        "PodAntiAffinity",
+        "Probe",
+        "ExecAction",
+        "GRPCAction",
+    ),
     *("HTTPGetAction", "TCPSocketAction", "SecurityContext", "PodSecurityContext", "Capabilities", "SeccompProfile"),
     *("AppArmorProfile", "SELinuxOptions", "WindowsSecurityContextOptions", "ResourceRequirements"),
     *("DeploymentStrategy", "RollingUpdateDeployment", "PodDisruptionBudgetSpec"),
@@ -248,7 +257,7 @@ _FIELDS: dict[str, Schema] = {
     "LocalObjectReference.name": SUBDOMAIN,
     "NFSVolumeSource.server": SOMETHING,
     "NFSVolumeSource.path": ABSOLUTE,
-    "NodeSelector.nodeSelectorTerms": several({"$ref": "#/definitions/NodeSelectorTerm"}, 1),
+    "NodeSelector.nodeSelectorTerms": several({"$ref": "#/definitions/NodeSelectorTerm"}),
     "NodeSelectorRequirement.key": KEY,
     "NodeSelectorRequirement.operator": words("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"),
     "NodeSelectorRequirement.values": several(VALUE),
