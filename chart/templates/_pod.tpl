@@ -70,7 +70,7 @@ volumes:
   - name: dask-scratch
     emptyDir:
       {{- with .role.scratchSizeLimit }}
-      sizeLimit: {{ . }}
+      sizeLimit: {{ . | quote }}
       {{- else }} {}
       {{- end }}
   - name: dask-files
@@ -89,7 +89,7 @@ volumes:
   {{- if .root.Values.tls.secretName }}
   - name: dask-tls
     secret:
-      secretName: {{ .root.Values.tls.secretName }}
+      secretName: {{ .root.Values.tls.secretName | quote }}
       items:
         {{- range include "dask.tlsFiles" . | fromYamlArray }}
         - {key: {{ . | quote }}, path: {{ . | quote }}}
@@ -285,6 +285,9 @@ to fit, so what is needed besides goes into each of them.
 {{- $affinity := deepCopy (.role.affinity | default dict) -}}
 {{- include "dask.withoutNulls" $affinity -}}
 {{- $node := get $affinity "nodeAffinity" | default dict -}}
+{{- if not (dig "requiredDuringSchedulingIgnoredDuringExecution" "nodeSelectorTerms" list $node) -}}
+{{- $_ := unset $node "requiredDuringSchedulingIgnoredDuringExecution" -}}
+{{- end -}}
 {{- $match := dict "key" "k8s.dask.org/node-purpose" "operator" "In" "values" (list .component) -}}
 {{- if eq .role.matchNodePurpose "require" -}}
 {{- $key := "requiredDuringSchedulingIgnoredDuringExecution" -}}

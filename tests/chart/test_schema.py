@@ -100,6 +100,44 @@ def test_every_level_is_closed() -> None:
     assert ("worker", "mounts") in dict(nodes)
 
 
+def test_kubernetes_own_objects_are_closed() -> None:
+    """Every kind that the schema has of Kubernetes' is closed, is referred to, and the schema stays small."""
+    kinds = {name: node for name, node in SCHEMA["definitions"].items() if "properties" in node}
+    assert [name for name, node in kinds.items() if node["additionalProperties"] is not False] == []
+    text = json.dumps(SCHEMA)
+    assert [name for name in SCHEMA["definitions"] if f'"#/definitions/{name}"' not in text] == []
+    assert len(text) < 150_000
+
+
+@pytest.mark.parametrize("program", ["helm", "helm3"])
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"env": [{"name": "A", "vale": "b"}]}, ["/worker/env/0", "'vale'"]),
+        ({"tolerations": [{"key": "a", "operator": "Exist"}]}, ["/worker/tolerations/0/operator", "'Exists'"]),
+        ({"mounts": {"volumes": [{"name": "a", "emptyDir": {}, "hostPath": {"path": "/a"}}]}}, ["volumes/0", "max"]),
+        ({"affinity": {"nodeAffinity": {"required": {}}}}, ["/worker/affinity/nodeAffinity", "'required'"]),
+        ({"readinessProbe": {"tcpSocket": {"port": 0}}}, ["/worker/readinessProbe/tcpSocket/port"]),
+        ({"groups": {"gpu": {"resources": {"limits": {"cpu": "two"}}}}}, ["/gpu/resources/limits/cpu"]),
+        ({"initContainers": [{"name": "a"}]}, ["/worker/initContainers/0", "image"]),
+    ],
+)
+def test_both_helms_judge_kubernetes_own_objects(program: str, values: Object, words: list[str]) -> None:
+    """Helm 3 and 4 follow the schema into what is Kubernetes' own, in groups as well, and name the place."""
+    told = run(
+        "template",
+        "r",
+        str(CHART),
+        "--kube-version",
+        "1.34.0",
+        "--values=-",
+        helm=program,
+        text=json.dumps({"worker": values}),
+    )
+    assert told.returncode != 0
+    assert [word for word in words if word not in told.stderr] == [], told.stderr
+
+
 def test_every_key_is_described() -> None:
     """Every key of the schema says what it is for, and in values.yaml every one has its comment."""
     assert [path for path, node in _closed(SCHEMA) if not node.get("description")] == []
