@@ -73,7 +73,7 @@ def test_marks_of_the_contract(files: tuple[Path, ...]) -> None:
         assert found[contract.COMPONENT_LABEL] in {*ROLES, contract.AGENT, "pod-files"}
     common = {"ServiceAccount", "NetworkPolicy"}
     workers = [item for item in objects if _component(item) == "worker" and item["kind"] not in common]
-    groups = {contract.DEFAULT_GROUP} | ({"gpu"} if EVERYTHING in files else set())
+    groups = {contract.DEFAULT_GROUP} | ({"gpu"} if {EVERYTHING, VALUES / "gpu.yaml"} & {*files} else set())
     assert groups == {_labels(item)[contract.GROUP_LABEL] for item in workers}
     ports = one(objects, "Service", "scheduler")["spec"]["ports"]
     assert [port["name"] for port in ports] == [contract.COMM_PORT_NAME, contract.DASHBOARD_PORT_NAME]
