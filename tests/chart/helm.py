@@ -17,6 +17,8 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 CHART, VALUES = ROOT / "chart", ROOT / "values"
+#: There is no cluster that could tell which certificates the chart has made.
+OFFLINE = Path(__file__).parent / "offline.yaml"
 EVERYTHING = Path(__file__).parent / "everything.yaml"
 ENVIRONMENTS = sorted(path.stem for path in VALUES.glob("*.yaml"))
 #: What the renders are for; a Helm that was built from source may take itself for the client of a much older one.
@@ -42,7 +44,7 @@ def run(*arguments: str, helm: str = "helm", text: str = "") -> subprocess.Compl
 
 @functools.cache
 def _template(values: str, release: str, helm: str, chart: Path, files: tuple[Path, ...]) -> tuple[int, str]:
-    flags = [f"--values={path}" for path in files]
+    flags = [f"--values={path}" for path in (OFFLINE, *files)]
     command = ("template", release, str(chart), "--kube-version", KUBERNETES, "--namespace", "ns", *flags)
     result = run(*command, "--values", "-", helm=helm, text=values)
     return result.returncode, result.stdout if result.returncode == 0 else result.stderr

@@ -79,6 +79,18 @@ TYPES: dict[str, dict[str, Any]] = {
     "scheduler.replicas": {"type": "integer"},
     "worker.replicas": {"type": ["integer", "null"], "minimum": 0},
     "secretName": {"type": "string", "pattern": "^([a-z0-9]([-.a-z0-9]*[a-z0-9])?)?$"},
+    "validityDays": {"type": "integer", "minimum": 1, "maximum": 36500},
+    "issuerRef": {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "description": "Name of the issuer."},
+            "kind": {"type": "string", "description": "Issuer (which is the default) or ClusterIssuer."},
+            "group": {"type": "string", "description": "cert-manager.io, unless the issuer is somebody else's."},
+        },
+        "additionalProperties": False,
+    },
+    "certManager.duration": {"type": "string", "pattern": "^([0-9]+(h|m|s))+$"},
+    "certManager.renewBefore": {"type": "string", "pattern": "^([0-9]+(h|m|s))+$"},
     "serviceTemplate": _TEMPLATE,
     "podTemplate": _TEMPLATE,
     "container": _OBJECT,
