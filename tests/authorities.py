@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,10 @@ class Authority:
         self.text = self._sign(self._name, self._key.public_key(), is_authority=True)
 
     def _sign(self, subject: x509.Name, key: Any, *, is_authority: bool = False) -> str:
-        now = datetime.datetime.now(datetime.timezone.utc)
+        now = dt.datetime.now(dt.timezone.utc)
         builder = x509.CertificateBuilder().subject_name(subject).issuer_name(self._name).public_key(key)
         builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now)
-        builder = builder.not_valid_after(now + datetime.timedelta(hours=1))
+        builder = builder.not_valid_after(now + dt.timedelta(hours=1))
         builder = builder.add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
         return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 

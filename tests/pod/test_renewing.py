@@ -1,4 +1,4 @@
-"""Certificates that are renewed while processes run: nobody loses a connection, and whoever is out of date gets none."""
+"""Certificates that are renewed while processes run: connections stay, and whoever is out of date gets none."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dask_kubernetes_helm_pod import renewing
 from distributed import Client, Nanny, Scheduler, Worker
 from distributed.security import Security
 
+from dask_kubernetes_helm_pod import renewing
 from tests.authorities import Authority, held, security, write
 
 from .conftest import LOCAL, until
@@ -80,7 +80,7 @@ async def test_nothing_new(running: Running) -> None:
 
 
 async def test_another_certificate(running: Running, first: Authority) -> None:
-    """By the same authority it is shown at once, by all listeners; connections that are there stay, with their tasks."""
+    """By the same authority it is shown at once, by all listeners; connections that are there stay, and their tasks."""
     mine = held(first.text, first.certificate())
     servers = (running.scheduler, running.worker)
     async with Client(running.scheduler.address, security=mine, asynchronous=True) as client:

@@ -1,7 +1,7 @@
 """New certificates taken up by a process that runs, without a restart and without losing a connection.
 
-Kubernetes renews mounted files within a minute or two. Belongs here: seeing that, and giving the certificates to whatever
-connects or listens from then on; connections that are there stay as they are. Never here: making certificates.
+Kubernetes renews mounted files within a minute or two. Belongs here: seeing that, and giving the certificates to
+whatever connects or listens from then on; connections that are there stay. Never here: making certificates.
 
 Source: https://kubernetes.io/docs/concepts/configuration/secret/#mounted-secrets-are-updated-automatically
 """
@@ -27,8 +27,8 @@ _SPREAD = 150.0
 class Renewal:
     """The certificates of a scheduler, a worker or a nanny.
 
-    Where the authorities have changed as well, the new ones are trusted at once, but its certificate is shown only when all
-    other pods have had the time to trust them; those that are not in the file any more are trusted until then.
+    Where the authorities have changed as well, the new ones are trusted at once, but a certificate of theirs is shown only
+    when all other pods have had the time to trust them; those that have left the file are trusted until then.
 
     Parameters
     ----------
@@ -95,9 +95,8 @@ class Renewal:
     def _connecting(self) -> list[dict[str, Any]]:
         """What the process connects with: the server, and clients that tasks have made by the same files."""
         mine = [self._server.connection_args]
-        for client in list(Client._instances):
-            if client.security.tls_ca_file == str(self._files[0]):
-                mine.append(client.connection_args)
+        clients = list(Client._instances)  # noqa: SLF001 - Dask tells of them nowhere else
+        mine += [client.connection_args for client in clients if client.security.tls_ca_file == str(self._files[0])]
         return [arguments for arguments in mine if arguments.get("ssl_context") is not None]
 
     def _listening(self) -> list[Any]:
