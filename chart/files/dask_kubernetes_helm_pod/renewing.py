@@ -27,8 +27,8 @@ _SPREAD = 150.0
 class Renewal:
     """The certificates of a scheduler, a worker or a nanny.
 
-    Where the authorities have changed as well, the new ones are trusted at once, but a certificate of theirs is shown only
-    when all other pods have had the time to trust them; those that have left the file are trusted until then.
+    Where the authorities have changed as well, the new ones are trusted at once, but a certificate of theirs is shown
+    only when all other pods have had the time to trust them; those that have left the file are trusted until then.
 
     Parameters
     ----------
