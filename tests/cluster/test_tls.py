@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import socket
@@ -14,6 +15,8 @@ from typing import Any
 import pytest
 import yaml
 from distributed import Client
+from distributed.comm import connect
+from distributed.security import Security
 
 from dask_kubernetes_helm import HelmCluster, KubeAuth, KubeCluster, errors
 from tests.authorities import Authority, held
@@ -68,13 +71,18 @@ def _stranger() -> tuple[str, str, str]:
     return (other.text, *other.certificate())
 
 
-def _let_in(address: str, pem: tuple[str, str, str] | None) -> bool:
-    security = None if pem is None else held(pem[0], (pem[1], pem[2]))
-    try:
-        with Client(address, security=security, timeout=3) as client:
-            return bool(client.scheduler_info())
-    except (OSError, TypeError):
-        return False
+def _let_in(address: str, security: Security) -> bool:
+    async def tried() -> bool:
+        try:
+            comm = await connect(address, timeout=5, **security.get_connection_args("client"))
+        except (OSError, TypeError):
+            return False
+        await comm.write({"op": "identity", "reply": True})
+        answer = await comm.read()
+        await comm.close()
+        return bool(answer["type"] == "Scheduler")
+
+    return asyncio.run(tried())
 
 
 def test_nobody_else_from_outside(cluster: HelmCluster) -> None:
@@ -82,10 +90,10 @@ def test_nobody_else_from_outside(cluster: HelmCluster) -> None:
     address = cluster.scheduler_address
     assert address.startswith("tls://")
     plain = address.replace("tls://", "tcp://")
-    for tried, pem in ((plain, None), (address, None), (address, _stranger())):
-        assert not _let_in(tried, pem)
-    mine = cluster.security
-    assert _let_in(address, (mine.tls_ca_file, mine.tls_client_cert, mine.tls_client_key))
+    pem = _stranger()
+    for tried, security in ((plain, Security()), (address, Security()), (address, held(pem[0], pem[1:]))):
+        assert not _let_in(tried, security)
+    assert _let_in(address, cluster.security)
     with urllib.request.urlopen(
         f"http://{cluster.connection.host}:{cluster.connection.dashboard_port}/health"
     ) as answer:
@@ -168,7 +176,7 @@ def test_renewed_while_it_computes(cluster: HelmCluster, place: Namespace) -> No
         time.sleep(0.2)
         return number
 
-    lives, before = _lives(place), _shown(cluster.scheduler_address)
+    lives, before, mine = _lives(place), _shown(cluster.scheduler_address), cluster.security.tls_client_cert
     with Client(cluster) as client:
         futures = client.map(slow, range(300), pure=False)
         cluster.upgrade({"worker": {"labels": {"again": "1"}}})
@@ -184,7 +192,7 @@ def test_renewed_while_it_computes(cluster: HelmCluster, place: Namespace) -> No
         with Client(cluster) as another:
             assert another.submit(sum, [1, 2]).result() == 3
         with HelmCluster.from_name("kept", place.name, quiet=True) as attached:
-            assert attached.security.tls_client_cert != cluster.security.tls_client_cert
+            assert attached.security.tls_client_cert != mine
             assert attached.get_client().submit(sum, [1, 2]).result() == 3
     assert _lives(place) == lives
 
