@@ -13,7 +13,7 @@ import yaml
 
 from dask_kubernetes_helm.values import merge
 from tests.chart import golden, schema
-from tests.chart.helm import CHART, ENVIRONMENTS, EVERYTHING, VALUES, Object, render, run, text
+from tests.chart.helm import CHART, ENVIRONMENTS, EVERYTHING, VALUES, Object, attempt, render, text
 
 DEFAULTS: Object = yaml.safe_load((CHART / "values.yaml").read_text())
 MOST: Object = yaml.safe_load(EVERYTHING.read_text())
@@ -57,9 +57,16 @@ KEPT = (
     ("scheduler", "replicas"),
     ("agent", "enabled"),
     ("worker", "adaptive", "enabled"),
+    ("tls", "enabled"),
+    ("tls", "certManager", "enabled"),
 )
+#: What shows in certificates, which renders are compared without, and what lets a render be: see test_tls_sources.py.
+MADE = (("tls", "generated", "validityDays"), ("tls", "generated", "offline"))
 #: Values that mean something beside others only.
-BESIDE: Object = {"tls": {"secretName": "s"}}
+BESIDE: dict[tuple[str, ...], Object] = {
+    ("tls", "keys"): {"tls": {"secretName": "s"}},
+    ("tls", "certManager"): {"tls": {"certManager": {"enabled": True}}},
+}
 
 
 def test_the_schema_is_one() -> None:
@@ -78,7 +85,7 @@ def test_schema_and_values_name_the_same_keys() -> None:
     named = {path for path, _ in _closed(SCHEMA)}
     given = {path[:depth] for path in LEAVES for depth in range(1, len(path) + 1)}
     # Inside of env, resources, pullSecrets and overlays the schema knows the keys of items that no default has.
-    open_ones = {"env", "resources", "pullSecrets", "podTemplate", "serviceTemplate"}
+    open_ones = {"env", "resources", "pullSecrets", "podTemplate", "serviceTemplate", "issuerRef"}
     inner = {path for path in named if open_ones & set(path[:-1])}
     assert given == named - inner - {("global",)}
 
@@ -124,15 +131,14 @@ def _reaches(values: Any, path: tuple[str, ...]) -> bool:
     return path[0] in values and _reaches(values[path[0]], path[1:])
 
 
-@pytest.mark.parametrize("path", [path for path in LEAVES if path not in KEPT], ids=".".join)
+@pytest.mark.parametrize("path", [path for path in LEAVES if path not in KEPT + MADE], ids=".".join)
 def test_every_value_is_used(path: tuple[str, ...]) -> None:
     """A value that is changed changes what is rendered, or is refused for want of another."""
-    beside = {name: dict(given) for name, given in BESIDE.items() if name == path[0] and path[-1] not in given}
-    changed = json.dumps(merge(beside, _with(path, _at(MOST, path))))
-    said = run("template", "demo", str(CHART), "--kube-version", "1.34.0", "-n", "ns", "--values", "-", text=changed)
-    assert text(beside) != said.stdout
-    if said.returncode:
-        assert f"{'.'.join(path)}" in said.stderr
+    beside = next((given for prefix, given in BESIDE.items() if path[: len(prefix)] == prefix), {})
+    code, said = attempt(merge(beside, _with(path, _at(MOST, path))))
+    assert text(beside) != said
+    if code:
+        assert f"{'.'.join(path)}" in said
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)

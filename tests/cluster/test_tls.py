@@ -108,14 +108,13 @@ def test_nobody_else_from_a_pod(cluster: HelmCluster, place: Namespace, image: s
     addresses.append(next(iter(cluster.scheduler_info["workers"])))
     told = {"PEM": json.dumps(_stranger()), "ADDRESSES": json.dumps(addresses)}
     container = {"name": "c", "image": image, "command": ["python", "-c", STRANGER]}
+    container["resources"] = {"requests": {"cpu": "250m"}}
     container["env"] = [{"name": name, "value": value} for name, value in told.items()]
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "stranger"}}
     pod["spec"] = {"restartPolicy": "Never", "automountServiceAccountToken": False, "containers": [container]}
     place.kubectl("apply", "-f", "-", text=json.dumps(pod))
-    until(
-        lambda: place.kubectl("get", "pod", "stranger", "-o", "jsonpath={.status.phase}") in ("Succeeded", "Failed"),
-        120,
-    )
+    phase = ("get", "pod", "stranger", "-o", "jsonpath={.status.phase}")
+    until(lambda: place.kubectl(*phase) in ("Succeeded", "Failed"), timeout=180)
     said = place.kubectl("logs", "stranger").split("\n")[:-1]
     assert len(said) == 9, said
     assert all(line.startswith("REFUSED") for line in said), said
