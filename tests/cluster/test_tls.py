@@ -178,9 +178,10 @@ def test_renewed_while_it_computes(cluster: HelmCluster, place: Namespace) -> No
     lives, before, mine = _lives(place), _shown(cluster.scheduler_address), cluster.security.tls_client_cert
     with Client(cluster) as client:
         futures = client.map(slow, range(300), pure=False)
-        cluster.upgrade({"worker": {"labels": {"again": "1"}}})
+        upgrade = ("helm", "upgrade", "kept", str(CHART), "--namespace", place.name, "--reuse-values", "--set")
+        run(*upgrade, "worker.labels.again=yes")
         assert _shown(cluster.scheduler_address) == before
-        cluster.upgrade({"tls": {"generated": {"generation": 2}}})
+        run(*upgrade, "tls.generated.generation=2")
         # What a kubelet does within a minute it does at once where a pod changes.
         place.kubectl("annotate", "pods", "--selector=app.kubernetes.io/instance=kept", "example.com/look=now")
         until(lambda: _shown(cluster.scheduler_address) != before, timeout=120)
