@@ -20,6 +20,9 @@ SCHEDULER, WORKER, AGENT, OWNER = "scheduler", "worker", "agent", "owner"
 REAPER = "reaper"
 DEFAULT_GROUP = "default"
 
+#: On the scheduler's Deployment: which Secret has a client's certificates, and under which keys.
+CLIENT_TLS = "dask.org/client-tls"
+
 COMM_PORT, COMM_PORT_NAME = 8786, "tcp-comm"
 DASHBOARD_PORT, DASHBOARD_PORT_NAME = 8787, "http-dashboard"
 
