@@ -53,9 +53,15 @@ topologySpreadConstraints:
   {{- include "dask.topologySpread" $ | nindent 2 }}
 {{- end }}
 terminationGracePeriodSeconds: {{ .role.terminationGracePeriodSeconds }}
-{{- with .role.initContainers }}
+{{- $installs := include "dask.installs" . }}
+{{- if or .role.initContainers $installs }}
 initContainers:
-  {{- toYaml . | nindent 2 }}
+  {{- with .role.initContainers }}
+  {{- include "dask.besides" (dict "containers" . "role" $.role) | nindent 2 }}
+  {{- end }}
+  {{- if $installs }}
+  {{- include "dask.packagesContainer" . | nindent 2 }}
+  {{- end }}
 {{- end }}
 volumes:
   # The root file system is read-only; Dask spills and unpacks here.
@@ -65,6 +71,10 @@ volumes:
       sizeLimit: {{ . }}
       {{- else }} {}
       {{- end }}
+  {{- if $installs }}
+  - name: dask-packages
+    emptyDir: {}
+  {{- end }}
   - name: dask-files
     configMap:
       name: {{ include "dask.podFiles" .root }}
@@ -114,7 +124,7 @@ A pod template with what the values add to it last. Arguments: text (the templat
 {{- $image := include "dask.imageValues" . | fromYaml -}}
 image: {{ include "dask.image" . | quote }}
 imagePullPolicy: {{ $image.pullPolicy }}
-{{- with .role.command }}
+{{- with (include "dask.start" . | fromYaml).command }}
 command:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -159,7 +169,7 @@ know of a prefix.
 {{- end }}
 
 {{/* What writes to a home or a temporary folder finds one that is writable, unless the user names another. */}}
-{{- define "dask.env" -}}
+{{- define "dask.homeEnv" -}}
 {{- $own := list -}}
 {{- range .role.env -}}
 {{- $own = append $own .name -}}
@@ -170,6 +180,15 @@ know of a prefix.
   value: /dask
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{/* Variables of the main container. */}}
+{{- define "dask.env" -}}
+{{- $own := list -}}
+{{- range .role.env -}}
+{{- $own = append $own .name -}}
+{{- end -}}
+{{- include "dask.homeEnv" . }}
 {{- if eq (include "dask.dashboard" .) "later" }}
 - name: DASKHELM_DASHBOARD
   value: later
@@ -182,7 +201,7 @@ know of a prefix.
 {{- end }}
 {{- end }}
 {{- end }}
-{{- with .role.env }}
+{{- with include "dask.ownEnv" . | fromYamlArray }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}
@@ -233,6 +252,11 @@ DASK_DISTRIBUTED__COMM__TLS__{{ . }}__KEY: {{ $folder }}/{{ get $keys (printf "%
 - name: dask-files
   mountPath: /etc/dask-kubernetes-helm
   readOnly: true
+{{- if include "dask.installs" . }}
+- name: dask-packages
+  mountPath: {{ include "dask.packagesFolder" . }}
+  readOnly: {{ not .installing }}
+{{- end }}
 {{- if .root.Values.tls.secretName }}
 - name: dask-tls
   mountPath: /etc/dask-tls

@@ -14,7 +14,7 @@ spec:
       {{- include "dask.container" . | nindent 6 }}
       # No command unless there is one to be: an image's own entrypoint may install packages before it runs these.
       args:
-        {{- range .role.program }}
+        {{- range (include "dask.start" . | fromYaml).program }}
         - {{ . | quote }}
         {{- end }}
         - --port=8786
@@ -44,7 +44,7 @@ spec:
           readOnly: true
         {{- end }}
     {{- with .role.extraContainers }}
-    {{- toYaml . | nindent 4 }}
+    {{- include "dask.besides" (dict "containers" . "role" $.role) | nindent 4 }}
     {{- end }}
 {{- end }}
 

@@ -39,6 +39,7 @@ _DURATION = {"oneOf": [{"type": "null"}, *_TIME["oneOf"]]}
 _GROUP_NAME = "^[a-z]([-a-z0-9]{0,18}[a-z0-9])?$"
 _OPTIONAL_OBJECT = {"type": ["object", "null"]}
 _WORDS = {"type": "array", "items": {"type": "string"}}
+_PACKAGES = {"type": "array", "items": {"type": "string", "pattern": r"^\S+$"}}
 _TEMPLATE = {
     "type": "object",
     "properties": {
@@ -92,6 +93,9 @@ TYPES: dict[str, dict[str, Any]] = {
     "portDashboard": _PORT,
     "threads_per_worker": {"type": ["integer", "null"], "minimum": 1},
     "memory_limit": {"oneOf": [{"type": "null"}, *_AMOUNT["oneOf"]]},
+    "extraPackages.pip": _PACKAGES,
+    "extraPackages.conda": _PACKAGES,
+    "extraPackages.apt": _PACKAGES,
     "env": {
         "type": "array",
         "items": {

@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     try:
         os.execvp(rest[0], rest)  # noqa: S606 - there is no shell to be had in every image
     except OSError as error:
-        print(f"Can't start {rest[0]}: {error.strerror}", file=sys.stderr)
+        sys.stderr.write(f"Can't start {rest[0]}: {error.strerror}\n")
     return 127
 
 
@@ -58,7 +58,7 @@ def install(packages: list[str], asked: list[str], folder: Path) -> int:
     if not wanted:
         return 0
     if importlib.util.find_spec("pip") is None:
-        print(f"This image's Python ({sys.executable}) has no pip, so nothing is installed: {' '.join(wanted)}")
+        sys.stderr.write(f"This image's Python ({sys.executable}) has no pip: {' '.join(wanted)} can't be installed\n")
         return 1 if packages else 0
     venv.EnvBuilder(system_site_packages=True, symlinks=True, with_pip=False, clear=True).create(folder)
     # An image's Python may be a virtual environment itself, which the new one would look past.
@@ -66,9 +66,9 @@ def install(packages: list[str], asked: list[str], folder: Path) -> int:
     constraints = folder / "constraints.txt"
     constraints.write_text("".join(f"{line}\n" for line in pins(wanted)))
     pip = [str(folder / "bin/python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    code = subprocess.run([*pip, "--constraint", str(constraints), *wanted], check=False).returncode
+    code = subprocess.run([*pip, "--constraint", str(constraints), *wanted], check=False).returncode  # noqa: S603
     if code:
-        print(f"pip could not install {' '.join(wanted)}: exit code {code}. The lines above say why.", file=sys.stderr)
+        sys.stderr.write(f"pip could not install {' '.join(wanted)}: exit code {code}. The lines above say why.\n")
     return code
 
 
