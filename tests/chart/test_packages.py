@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.values import merge
 from tests.chart.helm import Object, container, deployment, pod, refusal, render
 
@@ -24,7 +25,7 @@ def _env(name: str, value: str = "x") -> Object:
 
 def _pip(role: str, values: Object) -> Object:
     """The init container that is there for pip."""
-    (found,) = (item for item in pod(role, {role: values})["initContainers"] if item["name"] == "dask-packages")
+    (found,) = (item for item in pod(role, {role: values})["initContainers"] if item["name"] == contract.PACKAGES)
     return dict(found)
 
 

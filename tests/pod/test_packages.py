@@ -6,30 +6,14 @@ import importlib.metadata
 import json
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from dask_kubernetes_helm_pod import packages
+from tests.wheels import wheel
 
 DASK = [f"dask=={importlib.metadata.version('dask')}", f"distributed=={importlib.metadata.version('distributed')}"]
-
-
-def wheel(folder: Path, name: str, version: str = "1.0", requires: str = "") -> None:
-    """A wheel of one module that says its version, with a program of the same name."""
-    info = f"{name}-{version}.dist-info"
-    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-    files = {
-        f"{name}.py": f"def main():\n    print({version!r})\n",
-        f"{info}/METADATA": metadata + (f"Requires-Dist: {requires}\n" if requires else ""),
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {name}:main\n",
-    }
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
-        for path, text in files.items():
-            archive.writestr(path, text)
-        archive.writestr(f"{info}/RECORD", "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"]))
 
 
 @pytest.fixture
