@@ -76,6 +76,17 @@ def test_a_dask_that_is_asked_for(wheels: Path, tmp_path: Path) -> None:
     assert (packages.site_packages(folder) / "distributed-9999.0.dist-info").is_dir()
 
 
+def test_the_users_own_constraints(wheels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What PIP_CONSTRAINT names holds beside the image's Dask."""
+    wheel(wheels, "lacking", "1.0")
+    wheel(wheels, "lacking", "2.0")
+    (tmp_path / "own.txt").write_text("lacking<2\n")
+    monkeypatch.setenv("PIP_CONSTRAINT", str(tmp_path / "own.txt"))
+    folder = tmp_path / "packages"
+    assert packages.install(["lacking"], [], folder) == 0
+    assert started(folder, "lacking") == "1.0\n"
+
+
 @pytest.mark.parametrize(
     ("requirement", "name"),
     [
