@@ -160,6 +160,50 @@ volumeMounts:
   {{- include "dask.volumeMounts" (merge (dict "installing" true) .) | trim | nindent 2 }}
 {{- end }}
 
+{{/* A pod's init containers: the user's own, then pip's; nothing where there are none. */}}
+{{- define "dask.initContainers" }}
+{{- $installs := include "dask.installs" . }}
+{{- if or .role.initContainers $installs }}
+initContainers:
+  {{- with .role.initContainers }}
+  {{- include "dask.besides" (dict "containers" . "role" $.role) | nindent 2 }}
+  {{- end }}
+  {{- if $installs }}
+  {{- include "dask.packagesContainer" . | nindent 2 }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "dask.packagesVolume" }}
+{{- if include "dask.installs" . }}
+  - name: dask-packages
+    emptyDir: {}
+{{- end }}
+{{- end }}
+
+{{/* Only while pip is at work can it be written to. */}}
+{{- define "dask.packagesMount" }}
+{{- if include "dask.installs" . }}
+- name: dask-packages
+  mountPath: {{ include "dask.packagesFolder" . }}
+  readOnly: {{ not .installing }}
+{{- end }}
+{{- end }}
+
+{{/* What writes to a home or a temporary folder finds one that is writable, unless the user names another. */}}
+{{- define "dask.homeEnv" -}}
+{{- $own := list -}}
+{{- range .role.env -}}
+{{- $own = append $own .name -}}
+{{- end -}}
+{{- range list "HOME" "DASK_TEMPORARY_DIRECTORY" }}
+{{- if not (has . $own) }}
+- name: {{ . }}
+  value: /dask
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* As much as Dask's container has, but for devices. Argument: role. */}}
 {{- define "dask.packagesResources" -}}
 {{- $found := dict -}}

@@ -53,16 +53,7 @@ topologySpreadConstraints:
   {{- include "dask.topologySpread" $ | nindent 2 }}
 {{- end }}
 terminationGracePeriodSeconds: {{ .role.terminationGracePeriodSeconds }}
-{{- $installs := include "dask.installs" . }}
-{{- if or .role.initContainers $installs }}
-initContainers:
-  {{- with .role.initContainers }}
-  {{- include "dask.besides" (dict "containers" . "role" $.role) | nindent 2 }}
-  {{- end }}
-  {{- if $installs }}
-  {{- include "dask.packagesContainer" . | nindent 2 }}
-  {{- end }}
-{{- end }}
+{{- include "dask.initContainers" . }}
 volumes:
   # The root file system is read-only; Dask spills and unpacks here.
   - name: dask-scratch
@@ -71,10 +62,7 @@ volumes:
       sizeLimit: {{ . }}
       {{- else }} {}
       {{- end }}
-  {{- if $installs }}
-  - name: dask-packages
-    emptyDir: {}
-  {{- end }}
+  {{- include "dask.packagesVolume" . }}
   - name: dask-files
     configMap:
       name: {{ include "dask.podFiles" .root }}
@@ -168,20 +156,6 @@ know of a prefix.
 {{- if $own -}}own{{- else -}}{{ .role.dashboard | ternary "later" "no" }}{{- end -}}
 {{- end }}
 
-{{/* What writes to a home or a temporary folder finds one that is writable, unless the user names another. */}}
-{{- define "dask.homeEnv" -}}
-{{- $own := list -}}
-{{- range .role.env -}}
-{{- $own = append $own .name -}}
-{{- end -}}
-{{- range list "HOME" "DASK_TEMPORARY_DIRECTORY" }}
-{{- if not (has . $own) }}
-- name: {{ . }}
-  value: /dask
-{{- end }}
-{{- end }}
-{{- end }}
-
 {{/* Variables of the main container. */}}
 {{- define "dask.env" -}}
 {{- $own := list -}}
@@ -252,11 +226,7 @@ DASK_DISTRIBUTED__COMM__TLS__{{ . }}__KEY: {{ $folder }}/{{ get $keys (printf "%
 - name: dask-files
   mountPath: /etc/dask-kubernetes-helm
   readOnly: true
-{{- if include "dask.installs" . }}
-- name: dask-packages
-  mountPath: {{ include "dask.packagesFolder" . }}
-  readOnly: {{ not .installing }}
-{{- end }}
+{{- include "dask.packagesMount" . }}
 {{- if .root.Values.tls.secretName }}
 - name: dask-tls
   mountPath: /etc/dask-tls
