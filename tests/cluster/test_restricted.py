@@ -73,7 +73,7 @@ def look() -> dict[str, Any]:
 look.__module__ = "__main__"
 
 
-@pytest.mark.parametrize(("binary", "kind"), [("helm", "image"), ("helm3", "image"), ("helm", "official_image")])
+@pytest.mark.parametrize(("binary", "kind"), [("helm3", "image"), ("helm", "official_image")])
 def test_defaults(namespace: Namespace, binary: str, kind: str, request: pytest.FixtureRequest) -> None:
     """The chart installs and computes with no value but its image, in a namespace that enforces the standard."""
     repository, _, tag = request.getfixturevalue(kind).rpartition(":")
@@ -119,7 +119,7 @@ def test_packages_by_pip(make_cluster, namespace: Namespace, official_image: str
         for found in (client.run_on_scheduler(look), *client.run(look).values()):
             assert (found["lacking"], found["user"]) == ("True, imported", 1000)
             assert (found["distributed"], found["writable"]) == (VERSION, False)
-        for number in range(3):
+        for number in range(2):
             until(lambda: settled(client, namespace, 2))
             pod = pods(namespace)[0]
             victim = Victim(client, pod, number)

@@ -58,7 +58,7 @@ def named(image: str) -> dict[str, str]:
 def alive(namespace: Namespace, selector: str = "") -> dict[str, str]:
     """Uids of pods that nobody deletes, with what each container has been restarted to; and their images."""
     return {
-        f"{pod['metadata']['uid']} {[one['restartCount'] for one in pod['status']['containerStatuses']]}": str(
+        f"{pod['metadata']['uid']} {[one['restartCount'] for one in pod['status'].get('containerStatuses', [])]}": str(
             pod["spec"]["containers"][0]["image"]
         )
         for pod in namespace.get("pods", selector)
