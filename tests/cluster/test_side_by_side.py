@@ -63,7 +63,8 @@ def each_selects_its_own(namespace: Namespace) -> None:
     for item in namespace.get("deployments"):
         labels = item["spec"]["selector"]["matchLabels"]
         (pod,) = namespace.get("pods", ",".join(f"{key}={value}" for key, value in labels.items()))
-        assert pod["metadata"]["name"].startswith(f"{item['metadata']['name']}-")
+        (owner,) = pod["metadata"]["ownerReferences"]
+        assert owner["name"].startswith(f"{item['metadata']['name']}-")
     for service in namespace.get("services"):
         release = service["metadata"]["labels"][contract.INSTANCE_LABEL]
         (scheduler,) = pods(namespace, release, "scheduler")

@@ -24,6 +24,7 @@ from .conftest import Namespace, run, until
 from .workload import SMALL, WORKERS, array, recomputed, start_noted, started, workers
 
 CHART = Path(__file__).parents[2] / "chart"
+SCHEDULER = "app.kubernetes.io/component=scheduler"
 #: Changes that are of objects and not of pods.
 MARKED: dict[str, Any] = {
     "scheduler": {
@@ -89,7 +90,7 @@ def test_there_and_back(
     with HelmCluster.from_name("kept", namespace=namespace.name, quiet=True) as cluster, Client(cluster) as client:
         cluster.wait_for_workers(2, timeout=180)
         before = alive(namespace)
-        scheduler = alive(namespace, "app.kubernetes.io/component=scheduler")
+        scheduler = alive(namespace, SCHEDULER)
         assert len(scheduler) == 1
         held = client.map(array, range(40), pure=False)
         wait(held)
@@ -107,7 +108,7 @@ def test_there_and_back(
         helm("upgrade", str(CHART), given=merge(values, MARKED, {"worker": {"image": named(official_image)}}))
         until(rolled(official_image), timeout=180)
         assert client.gather(futures) == list(range(30))
-        assert started(client) == list(range(30))
+        assert started(client) == list(range(30)), namespace.kubectl("logs", "-l", SCHEDULER, "--tail=60")
 
         futures += client.map(start_noted, range(30, 40), pure=False, seconds=1)
         until(lambda: len(started(client)) >= 32)
@@ -115,7 +116,7 @@ def test_there_and_back(
         until(rolled(image), timeout=180)
         assert old == charts(namespace)
         assert client.gather(futures) == list(range(40))
-        assert started(client) == list(range(40))
+        assert started(client) == list(range(40)), namespace.kubectl("logs", "-l", SCHEDULER, "--tail=60")
         assert [int(value[0]) for value in client.gather(held)] == list(range(40))
         assert recomputed(client) == 0
-        assert alive(namespace, "app.kubernetes.io/component=scheduler") == scheduler
+        assert alive(namespace, SCHEDULER) == scheduler
