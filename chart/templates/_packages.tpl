@@ -44,7 +44,10 @@ true
 {{- end -}}
 {{- end }}
 
-{{/* The user's variables, with what the image's entrypoint is asked for. Arguments: role, component. */}}
+{{/*
+The user's variables, with what the image's entrypoint is asked for, as `env` of the dict `into`: as text, line ends at the
+end of the last one would be lost. Arguments: role, component, into.
+*/}}
 {{- define "dask.ownEnv" -}}
 {{- $installs := include "dask.installs" . -}}
 {{- $env := list -}}
@@ -60,12 +63,13 @@ true
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- toYaml $env -}}
+{{- $_ := set .into "env" $env -}}
 {{- end }}
 
 {{/*
 A role's command and program with other words before Dask's own, or in its place, for the Python that has Dask: python,
-where `dask` stands. Arguments: role, words, instead (whether what follows is left out).
+where `dask` stands; as `command` and `program` of `into`. Arguments: role, words, instead (whether what follows is left
+out), into.
 */}}
 {{- define "dask.byPython" -}}
 {{- $command := .role.command | default list -}}
@@ -85,15 +89,17 @@ where `dask` stands. Arguments: role, words, instead (whether what follows is le
 {{- if lt $at $end -}}
 {{- $end = .instead | ternary (len $all) (add $end (len $put)) -}}
 {{- end -}}
-{{- dict "command" (slice $all 0 $end) "program" (slice $all $end) | toYaml -}}
+{{- $_ := set .into "command" (slice $all 0 $end) -}}
+{{- $_ := set .into "program" (slice $all $end) -}}
 {{- end }}
 
-{{/* What starts a role's container: {command, program}. Arguments: role, component. */}}
+{{/* What starts a role's container, as `command` and `program` of `into`. Arguments: role, component, into. */}}
 {{- define "dask.start" -}}
 {{- if include "dask.installs" . -}}
-{{- include "dask.byPython" (dict "role" .role "words" (list (include "dask.packagesFile" .) "run") "instead" false) -}}
+{{- include "dask.byPython" (dict "role" .role "words" (list (include "dask.packagesFile" .) "run") "instead" false "into" .into) -}}
 {{- else -}}
-{{- pick .role "command" "program" | toYaml -}}
+{{- $_ := set .into "command" .role.command -}}
+{{- $_ := set .into "program" .role.program -}}
 {{- end -}}
 {{- end }}
 
@@ -119,7 +125,10 @@ counts. Arguments: root, role, component.
 
 {{- define "dask.packagesText" -}}
 {{- $words := concat (list (include "dask.packagesFile" .) "install") (dig "pip" list (.role.extraPackages | default dict)) -}}
-{{- $start := include "dask.byPython" (dict "role" .role "words" $words "instead" true) | fromYaml -}}
+{{- $start := dict -}}
+{{- include "dask.byPython" (dict "role" .role "words" $words "instead" true "into" $start) -}}
+{{- $own := dict -}}
+{{- include "dask.ownEnv" (dict "role" .role "component" .component "into" $own) -}}
 {{- $image := include "dask.imageValues" . | fromYaml -}}
 name: dask-packages
 image: {{ include "dask.image" . | quote }}
@@ -145,7 +154,7 @@ env:
   - {{ set (deepCopy .) "name" "DASKHELM_PIP_PACKAGES" | toYaml | nindent 4 | trim }}
   {{- end }}
   {{- end }}
-  {{- with include "dask.ownEnv" . | fromYamlArray }}
+  {{- with $own.env }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- with .role.envFrom }}

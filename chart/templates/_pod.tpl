@@ -112,7 +112,9 @@ A pod template with what the values add to it last. Arguments: text (the templat
 {{- $image := include "dask.imageValues" . | fromYaml -}}
 image: {{ include "dask.image" . | quote }}
 imagePullPolicy: {{ $image.pullPolicy }}
-{{- with (include "dask.start" . | fromYaml).command }}
+{{- $start := dict -}}
+{{- include "dask.start" (dict "role" .role "component" .component "into" $start) }}
+{{- with $start.command }}
 command:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -175,7 +177,9 @@ know of a prefix.
 {{- end }}
 {{- end }}
 {{- end }}
-{{- with include "dask.ownEnv" . | fromYamlArray }}
+{{- $all := dict }}
+{{- include "dask.ownEnv" (dict "role" .role "component" .component "into" $all) }}
+{{- with $all.env }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}

@@ -35,7 +35,7 @@ How it is started: as the workers are, with Python in the place of Dask's comman
 {{- $_ := unset $role . -}}
 {{- end -}}
 {{- $_ := set $role "serviceAccountName" (include "dask.serviceAccountName" .) -}}
-{{- $_ := set $role "env" (include "dask.ownEnv" . | fromYamlArray) -}}
+{{- include "dask.ownEnv" (dict "role" .role "component" .component "into" $role) -}}
 {{- $scope := dict "root" .root "role" $role "component" "scheduler" -}}
 metadata:
   {{- include "dask.podMetadata" . | nindent 2 }}
