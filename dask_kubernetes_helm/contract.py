@@ -18,6 +18,8 @@ GROUP_LABEL = "dask.org/worker-group"
 SCHEDULER, WORKER, AGENT, OWNER = "scheduler", "worker", "agent", "owner"
 #: The pod that notices where a scheduler outside of the release has gone.
 REAPER = "reaper"
+#: The init container in which pip installs packages.
+PACKAGES = "dask-packages"
 DEFAULT_GROUP = "default"
 
 #: On the scheduler's Deployment: which Secret has a client's certificates, and under which keys.

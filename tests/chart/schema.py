@@ -38,6 +38,7 @@ _DURATION = {"oneOf": [{"type": "null"}, *_TIME["oneOf"]]}
 #: A part of a Deployment's name.
 _GROUP_NAME = "^[a-z]([-a-z0-9]{0,18}[a-z0-9])?$"
 _WORDS = {"type": "array", "items": {"type": "string"}}
+_PACKAGES = {"type": "array", "items": {"type": "string", "pattern": r"^\S+$"}}
 _TEMPLATE = {
     "type": "object",
     "properties": {
@@ -137,6 +138,9 @@ TYPES: dict[str, dict[str, Any]] = {
     "portDashboard": _PORT,
     "threads_per_worker": {"type": ["integer", "null"], "minimum": 1},
     "memory_limit": {"oneOf": [{"type": "null"}, *_AMOUNT["oneOf"]]},
+    "extraPackages.pip": _PACKAGES,
+    "extraPackages.conda": _PACKAGES,
+    "extraPackages.apt": _PACKAGES,
     "env": _kinds("EnvVar"),
     "envFrom": _kinds("EnvFromSource"),
     "extraArgs": {"type": "array", "items": {"type": ["string", "number"]}},

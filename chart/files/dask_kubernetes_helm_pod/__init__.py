@@ -20,5 +20,6 @@ package that installs releases. The modules, from plain data to the outside::
     drawing     dashboards, a moment after the start
     leaving     a pod on its way out asks to be emptied first
     renewing    new certificates taken up while running
+    packages    what pip installs before Dask starts, and how Dask finds it
     readiness   the socket that tells Kubernetes whether a worker is in service
 """
