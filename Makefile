@@ -56,6 +56,7 @@ check: $(STAMP) $(HELM_DOCS) ## ruff, mypy --strict, import-linter, chart lint, 
 	@$(ENTER); for values in values/*.yaml tests/chart/everything.yaml; do \
 	  helm lint --strict --quiet chart -f $$values; done
 	@$(BIN)/python -m tests.chart.schema --check
+	@$(BIN)/python -m tests.publishing.annotations --check
 	@$(ENTER); $(BIN)/python -m tests.chart.golden --check
 	@cp chart/README.md $(VENV)/README.expected; \
 	  $(HELM_DOCS) --chart-search-root chart --log-level error; \
@@ -120,11 +121,8 @@ env: $(STAMP) ## print the project's environment for a shell to eval
 	@$(RIG) env
 
 .PHONY: package
-package: $(STAMP) ## build the wheel and the packed chart into dist/
-	@rm -rf dist
-	@$(BIN)/python -m build --installer uv --wheel --sdist --outdir dist . >/dev/null
-	@$(ENTER); helm package chart --destination dist >/dev/null
-	@ls dist
+package: $(STAMP) ## build wheel, sdist, packed chart and conda-forge's recipe into dist/, the same from any folder
+	@$(ENTER); $(BIN)/python -m tests.publishing.package
 
 .PHONY: bench
 bench: $(STAMP) cluster ## measure: start to first result, also beside classic, import time, port-forward, nanny
