@@ -26,7 +26,7 @@ demo: $(STAMP) ## run the main job, on the embedded cluster or with KUBECONFIG=.
 	@tests/demo.sh
 
 .PHONY: test
-test: $(STAMP) cluster helm3 ## set everything up and run all tests
+test: $(STAMP) cluster helm3 registry ## set everything up and run all tests
 	@$(ENTER); export PATH="$$($(RIG) tools --helm3 | tail -1):$$PATH"; \
 	  $(BIN)/pytest -n auto -m "not cluster and not rig and not kwok"; $(BIN)/pytest -m cluster --require-cluster; \
 	  $(BIN)/pytest -m rig
@@ -40,7 +40,7 @@ test-chart: $(STAMP) helm3 ## tests of what the chart renders, with Helm 3 and 4
 	@$(ENTER); export PATH="$$($(RIG) tools --helm3 | tail -1):$$PATH"; $(BIN)/pytest -n auto -m helm
 
 .PHONY: test-cluster
-test-cluster: $(STAMP) cluster helm3 ## end to end tests on the embedded cluster
+test-cluster: $(STAMP) cluster helm3 registry ## end to end tests on the embedded cluster
 	@$(ENTER); export PATH="$$($(RIG) tools --helm3 | tail -1):$$PATH"; $(BIN)/pytest -m cluster --require-cluster
 
 .PHONY: test-kwok
@@ -111,6 +111,10 @@ cluster-status: $(STAMP) ## tell what of the embedded cluster runs
 .PHONY: helm3
 helm3: $(STAMP)
 	@$(RIG) tools --helm3 >/dev/null
+
+.PHONY: registry
+registry: $(STAMP)
+	@$(RIG) tools --registry >/dev/null
 
 .PHONY: kwok
 kwok: $(STAMP)

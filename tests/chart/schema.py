@@ -131,6 +131,7 @@ TYPES: dict[str, dict[str, Any]] = {
     "nodeSelector": _STRINGS,
     "topologySpreadConstraints": _OBJECTS,
     "terminationGracePeriodSeconds": {"type": "integer", "minimum": 0},
+    "tests.timeout": {"type": "integer", "minimum": 1},
     "securityContext": _OPTIONAL_OBJECT,
     "containerSecurityContext": _OPTIONAL_OBJECT,
     "strategy": _OPTIONAL_OBJECT,

@@ -57,6 +57,7 @@ KEPT = (
     ("scheduler", "replicas"),
     ("agent", "enabled"),
     ("worker", "adaptive", "enabled"),
+    ("tests", "enabled"),
 )
 #: Values that mean something beside others only.
 BESIDE: Object = {"tls": {"secretName": "s"}}

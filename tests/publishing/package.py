@@ -38,6 +38,14 @@ def epoch() -> int:
     return int(asked.stdout)
 
 
+def pack_chart(folder: Path, when: int) -> Path:
+    """Pack the chart into the folder."""
+    run(["helm", "package", ROOT / "chart", "--destination", folder])
+    (chart,) = folder.glob("*.tgz")
+    repack(chart, when)
+    return chart
+
+
 def build(folder: Path) -> list[Path]:
     """Build all; what is in the folder is removed first."""
     when = epoch()
@@ -46,9 +54,7 @@ def build(folder: Path) -> list[Path]:
     python = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--sdist", "--outdir", folder, ROOT]
     run(python, environment=environment)
     (source,) = folder.glob("*.tar.gz")
-    run(["helm", "package", ROOT / "chart", "--destination", folder])
-    (chart,) = folder.glob("*.tgz")
-    repack(chart, when)
+    pack_chart(folder, when)
     (folder / "recipe.yaml").write_text(recipe.with_hash(source))
     files = sorted(path for path in folder.iterdir() if path.is_file())
     sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
