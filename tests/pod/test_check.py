@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from distributed import Client, Scheduler
+from distributed import Scheduler
 
 from dask_kubernetes_helm_pod import check
 
 from .conftest import free_port
 
 
-async def test_it_computes_on_every_worker(scheduler: Scheduler, start: Any, client: Client) -> None:
+async def test_it_computes_on_every_worker(scheduler: Scheduler, start: Any) -> None:
     """It computes on all workers, moves results between them, and says what came out."""
     workers = [await start() for _ in range(2)]
     said = await check.check(scheduler.address, 20)
@@ -22,7 +22,7 @@ async def test_it_computes_on_every_worker(scheduler: Scheduler, start: Any, cli
     assert any(worker.transfer_incoming_log for worker in workers)
 
 
-async def test_no_worker(scheduler: Scheduler, client: Client) -> None:
+async def test_no_worker(scheduler: Scheduler) -> None:
     """Without a worker it says so, and how to see why."""
     with pytest.raises(check.CheckError, match=r"No worker came within 0.5 s.*kubectl describe pods"):
         await check.check(scheduler.address, 0.5)
@@ -35,7 +35,7 @@ async def test_no_scheduler() -> None:
         await check.check(address, 0.5)
 
 
-async def test_wrong_results(scheduler: Scheduler, start: Any, client: Client, monkeypatch: Any) -> None:
+async def test_wrong_results(scheduler: Scheduler, start: Any, monkeypatch: Any) -> None:
     """A sum that is wrong is no success."""
     await start()
     monkeypatch.setattr(check, "pow", lambda number, _: number, raising=False)

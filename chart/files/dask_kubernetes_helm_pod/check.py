@@ -30,7 +30,7 @@ async def check(address: str, seconds: float) -> str:
     """
     deadline = monotonic() + seconds
     try:
-        client = await Client(address, asynchronous=True, timeout=seconds, set_as_default=False)
+        client = await Client(address, asynchronous=True, timeout=seconds)
     except OSError as error:
         raise CheckError(f"No connection to the scheduler at {address} within {seconds:g} s: {error}") from error
     async with client:
