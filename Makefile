@@ -64,7 +64,7 @@ check: $(STAMP) $(HELM_DOCS) ## ruff, mypy --strict, import-linter, chart lint, 
 	@$(BIN)/python -m tests.versions
 
 .PHONY: generate
-generate: $(STAMP) $(HELM_DOCS) ## write the generated files anew: schema, golden renders, chart/README.md
+generate: $(STAMP) $(HELM_DOCS) ## write the generated files anew: schema, annotations, golden renders, chart/README.md
 	@$(BIN)/python -m tests.chart.schema
 	@$(ENTER); $(BIN)/python -m tests.chart.golden
 	@$(HELM_DOCS) --chart-search-root chart --log-level error
@@ -127,6 +127,10 @@ env: $(STAMP) ## print the project's environment for a shell to eval
 .PHONY: package
 package: $(STAMP) ## build wheel, sdist, packed chart and conda-forge's recipe into dist/, the same from any folder
 	@$(ENTER); $(BIN)/python -m tests.publishing.package
+
+.PHONY: sbom
+sbom: package ## tell what is in the wheel's environment (CycloneDX), and with IMAGE_ARCHIVE=... in an image
+	@$(BIN)/python -m tests.publishing.sbom dist/*.whl $(if $(IMAGE_ARCHIVE),--image $(IMAGE_ARCHIVE))
 
 .PHONY: bench
 bench: $(STAMP) cluster ## measure: start to first result, also beside classic, import time, port-forward, nanny

@@ -123,6 +123,19 @@ def test_repacking_loses_nothing(tmp_path: Path) -> None:
         assert archive.extractfile("dask/values.yaml").read() == b"dask/values.yaml"  # type: ignore[union-attr]
 
 
+#: What jobs may do beyond reading the sources, by workflow.
+WRITES = {
+    "ci.yaml": set(),
+    "release.yaml": {
+        ("contents", "read"),
+        ("contents", "write"),
+        ("id-token", "write"),
+        ("attestations", "write"),
+        ("packages", "write"),
+    },
+}
+
+
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_workflows_keep_to_the_schema(path: Path) -> None:
     """GitHub knows every key of a workflow."""
@@ -138,10 +151,20 @@ def test_workflows_may_do_little(path: Path) -> None:
     assert flow["permissions"] == {"contents": "read"}
     for job in flow["jobs"].values():
         assert job["timeout-minutes"] <= 120
+        assert set(job.get("permissions", {}).items()) <= WRITES[path.name]
         for step in job["steps"]:
             assert "uses" not in step or re.search(r"@(v\d+|release/v\d+|[0-9a-f]{40})$", step["uses"])
             # What a workflow is told by others must not become a part of a script.
             assert "${{" not in step.get("run", "")
+
+
+def test_what_builds_may_not_write() -> None:
+    """No job that runs the project's own build may write anything."""
+    jobs = yaml.safe_load((ROOT / ".github/workflows/release.yaml").read_text())["jobs"]
+    assert "permissions" not in jobs["build"]
+    for name, job in jobs.items():
+        if "permissions" in job:
+            assert not any("make" in step.get("run", "") for step in job["steps"]), name
 
 
 def _released(text: str) -> set[str]:
@@ -162,7 +185,7 @@ def rendered() -> dict[str, Any]:
     """The recipe as rattler-build, which builds conda-forge's packages, understands it."""
     read = rattler_build.Stage0Recipe.from_yaml(recipe.RECIPE.read_text())
     (variant,) = read.render(rattler_build.VariantConfig({}))
-    return dict(variant.recipe().to_dict())
+    return dict(variant.recipe.to_dict())
 
 
 def test_the_recipe_is_understood(rendered: dict[str, Any]) -> None:

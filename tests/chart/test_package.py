@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests.chart.helm import CHART, ROOT, VALUES, render, run
-from tests.publishing import changelog
+from tests.publishing import changelog, sbom
 
 
 def _build(root: Path, folder: Path, epoch: int) -> dict[str, bytes]:
@@ -117,3 +117,15 @@ def test_the_wheel_carries_chart_values_and_roles(built) -> None:
                 assert wheel.read(f"{data}/{path.relative_to(ROOT)}") == path.read_bytes()
     assert {f"{data}/roles/{path.name}" for path in (ROOT / "docs/roles").iterdir()} <= names
     assert [name for name in names if name.endswith(".pyc")] == []
+
+
+def test_the_sbom_of_the_wheel(built, tmp_path: Path) -> None:
+    """It has the wheel and all that it requires, each with its version, and no path of this machine."""
+    folder, _ = built
+    (wheel,) = folder.glob("*.whl")
+    made = sbom.of_wheel(wheel, tmp_path)
+    found = sbom.components(made)
+    assert found["dask-kubernetes-helm"] == changelog.newest().version
+    assert {"click", "dask", "distributed", "jinja2", "jsonschema", "kubernetes", "pyhelm3", "pyyaml", "rich"} <= found.keys()
+    assert [name for name, version in found.items() if not version] == []
+    assert [path for path in (folder, ROOT, Path.home()) if str(path) in made.read_text()] == []

@@ -11,13 +11,15 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from dask_kubernetes_helm.errors import ChartError
-from tests.publishing import changelog, package
+from tests.publishing import changelog, package, sbom
 from tests.rig import binaries
+from tests.rig import image as images
 from tests.rig.pki import Authority
 
 from .conftest import Namespace, run, until
@@ -124,3 +126,10 @@ def test_a_registry_without_tls(make_cluster, tmp_path: Path, archive: Path) -> 
             make_cluster(chart=f"oci://{address}/charts/dask")
     assert "speaks plain http" in str(caught.value)
     assert f"helm pull oci://{address}/charts/dask --plain-http" in str(caught.value)
+
+
+def test_the_sbom_of_an_image(tmp_path: Path) -> None:
+    """It has the Dask of the image that the nodes hold, by its version."""
+    found = sbom.components(sbom.of_image(images.dask(), tmp_path))
+    assert found["distributed"] == version("distributed")
+    assert found["numpy"] == version("numpy")
