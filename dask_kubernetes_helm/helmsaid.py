@@ -96,7 +96,7 @@ _MEANINGS: list[tuple[str, _Meaning]] = [
         ),
     ),
     (
-        r"repo \S+ not found|failed to (download|do request|perform|render)|not a valid chart|chart .* not found|Chart.yaml",
+        r"repo \S+ not found|failed to (download|do request|perform|render)|not a valid chart|chart .* not found|Chart\.y",
         lambda match, said, namespace: ChartError(f"The chart can't be had: {said}", cure=CHART_CURE),
     ),
 ]

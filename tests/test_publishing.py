@@ -62,7 +62,7 @@ def test_a_changelog_that_cannot_be_read(text: str, words: str) -> None:
 
 
 def test_annotations() -> None:
-    """Artifact Hub is told the changes in plain words, whether they concern security, and the image with its version."""
+    """Artifact Hub is told the changes in plain words, whether they concern security, and the image's version."""
     made = annotations.annotations(CHART, VALUES, changelog.newest(LOG))
     assert yaml.safe_load(made["artifacthub.io/changes"]) == [
         {"kind": "added", "description": "One thing over two lines, see here."},
@@ -146,7 +146,7 @@ def test_workflows_keep_to_the_schema(path: Path) -> None:
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_workflows_may_do_little(path: Path) -> None:
-    """A workflow reads and nothing else, but for the jobs that say what they write; every action's version is pinned."""
+    """A workflow reads and nothing else, but for jobs that say what they write; every action's version is pinned."""
     flow = yaml.safe_load(path.read_text())
     assert flow["permissions"] == {"contents": "read"}
     for job in flow["jobs"].values():
@@ -210,5 +210,5 @@ def test_the_recipe_needs_what_the_package_needs() -> None:
     python, *others = told["requirements"]["run"]
     assert set(others) == expected
     assert python == "python >=${{ python_min }}"
-    assert f"requires-python = \">={told['context']['python_min']}\"" in project
+    assert f'requires-python = ">={told["context"]["python_min"]}"' in project
     assert f'license = "{told["about"]["license"]}"' in project

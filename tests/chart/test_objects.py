@@ -44,8 +44,7 @@ def _component(item: Object) -> str:
 
 
 def test_what_there_is() -> None:
-    """A release is two Deployments, a Service, two accounts, files, and the agent's Role, all in its namespace; and
-    the pod of `helm test`."""
+    """A release is two Deployments, a Service, accounts, files, the agent's Role, a test, all in its namespace."""
     expected = [
         ("ConfigMap", "agent"),
         ("ConfigMap", "pod-files"),
@@ -82,7 +81,7 @@ def test_marks_of_the_contract(files: tuple[Path, ...]) -> None:
 
 @every_file
 def test_installing_needs_what_the_package_asks_for(files: tuple[Path, ...]) -> None:
-    """The kinds that are rendered are those that Python checks the user's permissions for; `helm test` is nobody's need."""
+    """The kinds that are rendered are those that Python checks the user's permissions for, but for hooks'."""
 
     def kinds(*files: Path) -> set[tuple[str, str]]:
         objects = [item for item in render({}, *files) if "helm.sh/hook" not in item["metadata"].get("annotations", {})]

@@ -30,7 +30,11 @@ def _build(root: Path, folder: Path, epoch: int) -> dict[str, bytes]:
 def _copy(folder: Path) -> Path:
     """Another checkout: the same files, written at another time, for nobody else to read."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     for name in listed.stdout.splitlines():
         target = folder / name
@@ -126,6 +130,16 @@ def test_the_sbom_of_the_wheel(built, tmp_path: Path) -> None:
     made = sbom.of_wheel(wheel, tmp_path)
     found = sbom.components(made)
     assert found["dask-kubernetes-helm"] == changelog.newest().version
-    assert {"click", "dask", "distributed", "jinja2", "jsonschema", "kubernetes", "pyhelm3", "pyyaml", "rich"} <= found.keys()
+    assert {
+        "click",
+        "dask",
+        "distributed",
+        "jinja2",
+        "jsonschema",
+        "kubernetes",
+        "pyhelm3",
+        "pyyaml",
+        "rich",
+    } <= found.keys()
     assert [name for name, version in found.items() if not version] == []
     assert [path for path in (folder, ROOT, Path.home()) if str(path) in made.read_text()] == []

@@ -50,7 +50,9 @@ def registry(folder: Path, authority: Authority | None = None) -> Iterator[str]:
     if authority:
         authority.create()
         authority.issue("registry", "/CN=registry", "IP:127.0.0.1")
-        files = {name: str(authority.folder / f"registry.{end}") for name, end in (("certificate", "crt"), ("key", "key"))}
+        files = {
+            name: str(authority.folder / f"registry.{end}") for name, end in (("certificate", "crt"), ("key", "key"))
+        }
         http["tls"] = files
     storage = {"filesystem": {"rootdirectory": str(folder / "data")}}
     (folder / "config.yml").write_text(json.dumps({"version": "0.1", "storage": storage, "http": http}))
@@ -83,7 +85,7 @@ def refused(*command: str) -> str:
 
 @pytest.mark.parametrize("binary", ["helm", "helm3"])
 def test_a_published_chart(namespace: Namespace, image: str, archive: Path, tmp_path: Path, binary: str) -> None:
-    """Pushed, pulled unchanged, and installed where pods are restricted, it fails its test without workers, else passes."""
+    """Pushed, pulled unchanged, installed where pods are restricted: its test fails without workers, else passes."""
     namespace.kubectl("label", "namespace", namespace.name, "pod-security.kubernetes.io/enforce=restricted")
     repository, _, tag = image.rpartition(":")
     where = ("--namespace", namespace.name)

@@ -1,7 +1,7 @@
 """What Artifact Hub reads of the chart: `python -m tests.publishing.annotations [--check]`.
 
-Belongs here: the annotations at the end of chart/Chart.yaml, made of CHANGELOG.md and of what else says the same; and the
-licence's text, which a packed chart carries as well. Never here: the rest of Chart.yaml, which is written by hand.
+Belongs here: the annotations at the end of chart/Chart.yaml, made of CHANGELOG.md and of what else says the same; and
+the licence's text, which a packed chart carries as well. Never here: the rest of Chart.yaml, which is written by hand.
 """
 
 from __future__ import annotations

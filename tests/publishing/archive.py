@@ -1,7 +1,7 @@
 """Packed files of which two builds are the same, byte for byte.
 
-Belongs here: tar and gzip without what a build leaves in them: times, owners, the order of a folder. Never here: what is
-packed.
+Belongs here: tar and gzip without what a build leaves in them: times, owners, the order of a folder. Never here: what
+is packed.
 """
 
 from __future__ import annotations

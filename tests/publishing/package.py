@@ -1,6 +1,6 @@
 """Builds what is published, into a folder: `python -m tests.publishing.package [FOLDER]`.
 
-Belongs here: the order of it: the wheel, the sdist, the packed chart, the recipe for conda-forge, sums of all. Two builds of
+Belongs here: the order of it: the wheel, the sdist, the packed chart, conda-forge's recipe, sums of all. Two builds of
 one commit are the same, wherever they are made: each file has the commit's time.
 """
 

@@ -1,5 +1,4 @@
-"""The programs: Kubernetes, CoreDNS, helm 3 and KWOK built from Go modules, helm 4 and kubectl from a wheel on PyPI,
-a registry from Debian.
+"""The programs: Go modules built (Kubernetes, CoreDNS, helm 3, KWOK), a wheel (helm 4, kubectl), Debian (a registry).
 
 Belongs here: how each program is had. Never here: running them as daemons.
 """
@@ -66,7 +65,7 @@ def kwok() -> Path:
 
 
 def registry() -> Path:
-    """Folder of docker-registry, unpacked rather than installed: nothing of it starts by itself, or stays on the machine."""
+    """Folder of docker-registry, unpacked rather than installed: nothing of it starts by itself."""
     package = "docker-registry"
 
     def build(folder: Path) -> None:

@@ -67,7 +67,7 @@ async def _done(client: Client, futures: list[Future], deadline: float, seconds:
 def main() -> None:
     """Say what came of it; fail where it did not work."""
     try:
-        print(asyncio.run(check(sys.argv[1], float(sys.argv[2]))))
+        sys.stdout.write(asyncio.run(check(sys.argv[1], float(sys.argv[2]))) + "\n")
     except CheckError as error:
         sys.exit(str(error))
 
