@@ -96,7 +96,10 @@ _MEANINGS: list[tuple[str, _Meaning]] = [
         ),
     ),
     (
-        r"repo \S+ not found|failed to (download|do request|perform|render)|not a valid chart|chart .* not found|Chart\.y",
+        (
+            r"repo \S+ not found|failed to (download|do request|perform|render)|not a valid chart|"
+            r"chart .* not found|Chart.yaml"
+        ),
         lambda match, said, namespace: ChartError(f"The chart can't be had: {said}", cure=CHART_CURE),
     ),
 ]
