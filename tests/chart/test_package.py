@@ -143,3 +143,25 @@ def test_the_sbom_of_the_wheel(built, tmp_path: Path) -> None:
     } <= found.keys()
     assert [name for name, version in found.items() if not version] == []
     assert [path for path in (folder, ROOT, Path.home()) if str(path) in made.read_text()] == []
+
+
+def test_the_sdist_builds_the_same_wheel(built, tmp_path: Path) -> None:
+    """What conda-forge builds from the sdist is what PyPI has."""
+    folder, files = built
+    with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.iterdir()
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--no-isolation",
+        "--wheel",
+        "--outdir",
+        str(tmp_path / "out"),
+        str(source),
+    ]
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
+    subprocess.run(command, env=environment, capture_output=True, check=True)
+    (wheel,) = (tmp_path / "out").iterdir()
+    assert files[wheel.name] == wheel.read_bytes()
