@@ -160,6 +160,7 @@ TYPES: dict[str, dict[str, Any]] = {
     "nodeSelector": _LABELS,
     "topologySpreadConstraints": _kinds("TopologySpreadConstraint"),
     "terminationGracePeriodSeconds": {"type": "integer", "minimum": 0},
+    "tests.timeout": {"type": "integer", "minimum": 1},
     "securityContext": _kind("PodSecurityContext"),
     "containerSecurityContext": _kind("SecurityContext"),
     "strategy": _kind("DeploymentStrategy"),

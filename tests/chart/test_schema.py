@@ -61,6 +61,7 @@ KEPT = (
     ("scheduler", "podDisruptionBudget", "enabled"),
     ("tls", "enabled"),
     ("tls", "certManager", "enabled"),
+    ("tests", "enabled"),
 )
 #: What shows in certificates, which renders are compared without, and what lets a render be: see test_tls_sources.py.
 MADE = (("tls", "generated", "validityDays"), ("tls", "generated", "offline"))
