@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,14 @@ from dask_kubernetes_helm.text import did_you_mean
 from dask_kubernetes_helm.values import Layer, merge, read
 
 _KINDS = {str: "text", bool: "a boolean", int: "an integer", float: "a number", list: "a list", dict: "a mapping"}
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A place in values that the schema refuses, and why, without the value."""
+
+    path: tuple[str | int, ...]
+    why: str
 
 
 def check(layers: Iterable[Layer], chart: Path) -> dict[str, Any]:
@@ -62,12 +71,12 @@ def check(layers: Iterable[Layer], chart: Path) -> dict[str, Any]:
 
 
 def _coalesce(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Defaults under values, with null deleting a default, as Helm does before it validates."""
+    """Defaults under values, as Helm has them before it validates: null deletes a default, and stays where there is none."""
     result = dict(defaults)
     for key, value in values.items():
         old = result.get(key)
-        if value is None:
-            result.pop(key, None)
+        if value is None and key in result:
+            del result[key]
         elif isinstance(value, Mapping):
             result[key] = _coalesce(old if isinstance(old, Mapping) else {}, value)
         else:
@@ -128,3 +137,28 @@ def _source(path: list[str], layers: list[Layer]) -> str:
         else:
             return layer.source
     return "The chart's own values"
+
+
+def violations(values: Mapping[str, Any], defaults: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Violation]:
+    """What the schema refuses in values, for who wants to go on without that.
+
+    Parameters
+    ----------
+    values : mapping
+        The caller's own.
+    defaults, schema : mapping
+        The chart's.
+    """
+    validator = jsonschema.Draft7Validator(dict(schema))
+    found: dict[tuple[str | int, ...], Violation] = {}
+    for error in validator.iter_errors(_coalesce(defaults, values)):
+        worst = jsonschema.exceptions.best_match([error]) or error
+        path = tuple(worst.absolute_path)
+        if worst.validator == "additionalProperties" and isinstance(worst.instance, Mapping):
+            known: Any = worst.schema
+            for key in sorted(set(worst.instance) - set(known.get("properties", {}))):
+                place = (*path, key)
+                found[place] = Violation(place, "is no key of the chart")
+        else:
+            found[path] = Violation(path, _violation(worst))
+    return list(found.values())
