@@ -71,7 +71,7 @@ def check(layers: Iterable[Layer], chart: Path) -> dict[str, Any]:
 
 
 def _coalesce(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Defaults under values, as Helm has them before it validates: null deletes a default, and stays where there is none."""
+    """Defaults under values, as Helm has them before it validates: null deletes a default, and stays without one."""
     result = dict(defaults)
     for key, value in values.items():
         old = result.get(key)

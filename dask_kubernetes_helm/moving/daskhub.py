@@ -44,7 +44,7 @@ def convert(ledger: Ledger, sheet: Sheet) -> None:
             part.silent()  # taken by both roles
     for key, told in (("jupyterhub", _HUB), ("dask-gateway", _GATEWAY), ("dask-kubernetes", _RBAC), ("rbac", _RBAC)):
         if part := root.get(key):
-            _without_empties(part)
+            part.hush()
             part.lost(*told)
 
 
@@ -86,10 +86,3 @@ def _peek(part: Tracked | None) -> dict[str, Any]:
 
 def _take(part: Tracked | None) -> dict[str, Any]:
     return dict(part.take() or {}) if part and isinstance(part.value, dict) else {}
-
-
-def _without_empties(part: Tracked) -> None:
-    for leaf in part.open():
-        found = Tracked.at(part.ledger, leaf)
-        if found.value in (None, "", {}, []):
-            found.silent()

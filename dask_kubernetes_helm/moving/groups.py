@@ -13,7 +13,7 @@ from dask_kubernetes_helm.values import merge
 
 _LONGEST = 20
 _OWN = ("adaptive", "daskResources")  # each group's own, never inherited
-#: Maps without keys of their own, in which Helm keeps a null that the schema refuses: the overlay takes a key out of them.
+#: Maps without keys of their own, where Helm keeps a null that the schema refuses: the overlay takes a key out of them.
 _OVERLAYS = {
     "podLabels": ("podTemplate", "metadata", "labels"),
     "annotations": ("podTemplate", "metadata", "annotations"),

@@ -20,6 +20,7 @@ from dask_kubernetes_helm.moving.tracing import Ledger, Path, Tracked, written
 from dask_kubernetes_helm.translation import Translated
 from dask_kubernetes_helm.values import merge
 
+_SECTIONS: tuple[Path, ...] = (("scheduler",), ("worker",), ("webUI",))
 #: What a role's keys say of its pod, by key.
 Parts = dict[Key, Any]
 
@@ -42,6 +43,8 @@ def convert(ledger: Ledger, sheet: Sheet) -> None:
     for part in list(root.unread()):
         _by_name(part, part.path, sheet)
     sheet.values = merge(_images(sheet.values), idle)
+    if not any(sheet.get(*path, "image", "tag") for path in ((), ("scheduler",), ("worker",))):
+        root.note("It names no image's tag, so this chart's own is used.", "Set image.tag to what your clients have.")
     if "servicePort" not in (root.value.get("webUI") or {}):
         sheet.set(("webUI", "servicePort"), tables.DASHBOARD_PORT)
 
@@ -181,6 +184,7 @@ def _blocks(root: Tracked, sheet: Sheet) -> None:
             if block is None:
                 root.ledger.implied((*path, "enabled"), f"dask/helm-chart has it by default. {why}", cure)
             else:
+                block.hush()
                 block.lost(why, cure)
         else:
             _block(path, block, sheet, cure)
@@ -189,11 +193,12 @@ def _blocks(root: Tracked, sheet: Sheet) -> None:
 def _block(path: Path, block: Tracked | None, sheet: Sheet, cure: str) -> None:
     """A part that the chart has as well: what it has by the same names is carried."""
     sheet.set((*path, "enabled"), True)  # noqa: FBT003 - a value
-    for leaf in [] if block is None else block.open():
-        part = Tracked.at(block.ledger, leaf)  # type: ignore[union-attr]
-        if part.value in (None, "", {}, []):
-            part.silent()
-        elif sheet.target.knows(leaf):
+    if block is None:
+        return
+    block.hush()
+    for leaf in block.open():
+        part = Tracked.at(block.ledger, leaf)
+        if sheet.target.knows(leaf):
             sheet.put(leaf, part)
         else:
             part.lost("The chart has no such key.", cure)
@@ -202,6 +207,9 @@ def _block(path: Path, block: Tracked | None, sheet: Sheet, cure: str) -> None:
 def _by_name(part: Tracked, key: Path, sheet: Sheet) -> None:
     if part.value in (None, {}, []):
         part.silent()
+    elif key in _SECTIONS and isinstance(part.value, dict):
+        for child in part.children():
+            _by_name(child, (*key, str(child.path[-1])), sheet)
     elif sheet.target.knows(key):
         part.note("dask/helm-chart has no such key, but this chart has: here it counts.")
         sheet.put(key, part)

@@ -76,7 +76,8 @@ def _dashboard(container: Tracked | None) -> int | None:
     port = None
     words = container.get("args") if container else None
     told = words.children() if words and isinstance(words.value, list) else []
-    for word, after in zip(told, [*told[1:], None], strict=True):
+    for index, word in enumerate(told):
+        after = told[index + 1] if index + 1 < len(told) else None
         if word.value == "--dashboard":
             word.silent()  # the chart's default
         elif word.value == "--dashboard-address" and after and (match := _PORT.fullmatch(str(after.value))):

@@ -13,7 +13,7 @@ from typing import Any
 from dask_kubernetes_helm import podmodel, translation
 from dask_kubernetes_helm.commands import Role
 from dask_kubernetes_helm.errors import PodTemplateError
-from dask_kubernetes_helm.moving.tracing import Ledger, Path, Tracked
+from dask_kubernetes_helm.moving.tracing import Ledger, Path, Tracked, written
 from dask_kubernetes_helm.translation import Translated
 
 #: What makes a pod the one that it is, and what Kubernetes says of it.
@@ -78,7 +78,7 @@ class Places:
                 self._ledger.note(paths[0] if paths else self._default, note)
 
 
-def carry(pod: Tracked, role: Role, *, spec: Tracked | None = None, affinity: str = "prefer") -> Translated:
+def carry(pod: Tracked, role: Role, *, spec: Tracked | None = None) -> Translated:
     """The values of a role from a pod, with all of the pod settled.
 
     Parameters
@@ -89,8 +89,6 @@ def carry(pod: Tracked, role: Role, *, spec: Tracked | None = None, affinity: st
         What its pods are to be.
     spec : Tracked, optional
         The pod's spec, where it does not stand in `pod`.
-    affinity : {"prefer", "require", "ignore"}
-        As `translation.translate` has it.
 
     Raises
     ------
@@ -105,8 +103,14 @@ def carry(pod: Tracked, role: Role, *, spec: Tracked | None = None, affinity: st
     _restarts(spec)
     metadata = pod.get("metadata")
     template = prepared({"metadata": (metadata and metadata.peek()) or {}, "spec": spec.peek() or {}}, role)
-    translated = translation.translate(template, role, affinity=affinity)
+    try:
+        translated = translation.translate(template, role)
+    except PodTemplateError as error:
+        where = re.sub(r"\bspec\b", written(spec.path), error.message)
+        raise PodTemplateError(where, cure=error.cure) from error
     places_of(pod, spec).tell(translated.notes)
+    if name := spec.get("containers", 0, "name"):
+        name.silent()  # the chart calls it by its role, for whatever refers to it as well
     for part in (metadata, spec):
         if part is not None:
             part.take()

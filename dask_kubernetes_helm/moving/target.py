@@ -13,7 +13,6 @@ from dask_kubernetes_helm import schema
 from dask_kubernetes_helm.moving.tracing import Path
 from dask_kubernetes_helm.schema import Violation
 
-_GROUPS = ("worker", "groups")
 _NOTHING: Any = object()
 
 
@@ -68,7 +67,15 @@ class Target:
         >>> Target({"a": 1, "b": {"c": 2, "d": 3}}, {}).lean({"b": {"d": 4, "c": 2}, "a": 1})
         {'b': {'d': 4}}
         """
-        return _lean(values, self.defaults)
+        found = _lean(values, self.defaults)
+        groups = (found.get("worker") or {}).get("groups") or {}
+        order = list(self.defaults.get("worker", {}))
+        for name, group in groups.items():
+            groups[name] = {
+                key: group[key]
+                for key in sorted(group, key=lambda key: (key not in order, order.index(key) if key in order else 0))
+            }
+        return found
 
     def _at(self, path: Path) -> Mapping[str, Any] | None:
         found: Any = self._resolved(self.schema)

@@ -213,6 +213,13 @@ class Tracked:
         """It says nothing that is not so anyway."""
         self._settle(Fate.SILENT)
 
+    def hush(self) -> None:
+        """What is empty here and below says nothing."""
+        for leaf in self.open():
+            place = Tracked.at(self.ledger, leaf)
+            if place.value in (None, "", {}, []):
+                place.silent()
+
     def lost(self, why: str, cure: str = "") -> None:
         """It can't be carried; a sentence on why, and one on what to do instead."""
         below = self._settle(Fate.LOST)

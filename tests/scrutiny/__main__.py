@@ -29,7 +29,10 @@ def main() -> int:
         findings = [finding for judge in JUDGES for finding in judge(renders)]
     known = reasons()
     wrong = [str(finding) for finding in unexplained(findings, known)]
-    wrong += [f"{old.judge} {old.rule}: a reason without a finding ({', '.join(old.objects)})" for old in stale(findings, known)]
+    wrong += [
+        f"{old.judge} {old.rule}: a reason without a finding ({', '.join(old.objects)})"
+        for old in stale(findings, known)
+    ]
     for line in wrong:
         print(line, file=sys.stderr)
     if wrong:
