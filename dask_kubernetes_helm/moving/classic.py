@@ -13,12 +13,13 @@ from dask_kubernetes_helm import commands, podmodel, translation
 from dask_kubernetes_helm.commands import Role
 from dask_kubernetes_helm.errors import PodTemplateError
 from dask_kubernetes_helm.moving import pods
+from dask_kubernetes_helm.moving.sheet import Sheet
 from dask_kubernetes_helm.moving.tracing import Ledger, Tracked
 
 _VARIABLE = re.compile(r"\$(\{\w+\}|[A-Za-z_]\w*)")
 
 
-def convert(ledgers: Sequence[Ledger]) -> dict[str, Any]:
+def convert(ledgers: Sequence[Ledger], sheet: Sheet) -> dict[str, Any]:
     """Values from pod templates: a worker's, and a scheduler's where there is one.
 
     Raises
@@ -36,18 +37,19 @@ def convert(ledgers: Sequence[Ledger]) -> dict[str, Any]:
         found[role] = ledger.root
     if "worker" not in found:
         raise PodTemplateError("There is no pod template of a worker", cure="Give the worker-spec.yml with it.")
-    return _values(found["worker"], found.get("scheduler"))
+    return _values(found["worker"], found.get("scheduler"), sheet)
 
 
-def _values(root: Tracked, own: Tracked | None) -> dict[str, Any]:
+def _values(root: Tracked, own: Tracked | None, sheet: Sheet) -> dict[str, Any]:
     for given in (root, own):
         if given is not None:
             _variables(given)
     settled = root.peek()  # the scheduler's template is the worker's where none is given
-    worker = pods.carry(root, "worker")
+    worker = pods.carry(root, "worker", sheet)
     if own is not None:
-        scheduler = pods.carry(own, "scheduler")
+        scheduler = pods.carry(own, "scheduler", sheet)
     else:
+        sheet.pod(("scheduler",), root.get("metadata"), Tracked.at(root.ledger, ("spec",)))
         pod = {key: settled.get(key) or {} for key in ("metadata", "spec")}
         scheduler = translation.translate(translation.for_scheduler(_known(pod)), "scheduler")
     container = root.get("spec", "containers", 0)

@@ -14,7 +14,7 @@ from dask_kubernetes_helm.moving import classic, daskcluster, daskhub, documents
 from dask_kubernetes_helm.moving.documents import Document
 from dask_kubernetes_helm.moving.sheet import Sheet
 from dask_kubernetes_helm.moving.target import Target
-from dask_kubernetes_helm.moving.tracing import Finding, Ledger, Path, written
+from dask_kubernetes_helm.moving.tracing import Finding, Ledger, Path, leaves, written
 
 #: Kinds of files, and what they are called.
 KINDS = {
@@ -91,9 +91,9 @@ def convert(text: str, name: str, target: Target, kind: str | None = None) -> Co
 
 def _convert(kind: str, ledgers: Sequence[Ledger], sheet: Sheet, name: str) -> None:
     if kind == "pod":
-        sheet.values = classic.convert(ledgers)
+        sheet.values = classic.convert(ledgers, sheet)
     elif kind == "daskcluster":
-        sheet.values = daskcluster.convert(ledgers, sheet.target)
+        sheet.values = daskcluster.convert(ledgers, sheet)
     elif len(ledgers) > 1:
         raise ValuesFileError(f"{name} has {len(ledgers)} documents, and Helm reads the first", cure="Split it.")
     elif kind == "daskhub":
@@ -129,7 +129,7 @@ def _judged(sheet: Sheet, ledgers: Sequence[Ledger]) -> dict[str, Any]:
         if not path:
             raise ValuesFileError(f"The values that were made {violation.why}", cure="Convert a part of the file.")
         why = f"The chart refuses it as {written(path)}, which {violation.why}."
-        _tell(sheet.origin(path), path, why, ledgers)
+        _tell(sheet.origin(path), path, _words(values, path), why, ledgers)
         values = _without(values, path)
     return values
 
@@ -145,19 +145,26 @@ def _present(values: Any, path: Path) -> Path:
     return kept
 
 
-def _tell(origin: tuple[Ledger, Path] | None, path: Path, why: str, ledgers: Sequence[Ledger]) -> None:
+def _words(values: Any, path: Path) -> frozenset[str]:
+    """What is at a path, or its key: what to look for where it came from."""
+    for part in path:
+        values = values[part]
+    found = {str(Ledger(values).root.get(*leaf).value) for leaf in leaves(values)}  # type: ignore[union-attr]
+    return frozenset(found - {"None", "{}", "[]", ""} or {str(path[-1])})
+
+
+def _tell(
+    origin: tuple[Ledger, Path] | None, path: Path, words: frozenset[str], why: str, ledgers: Sequence[Ledger]
+) -> None:
     cure = "Correct it, and set that key."
     if origin is None:
         ledgers[0].implied(path, why, cure)
         return
-    ledger, start = origin
-    while start and not _exists(ledger, start):
+    ledger, exact = origin
+    start = exact
+    while start and ledger.root.get(*start) is None:
         start = start[:-1]
-    ledger.revoke(start, why, cure)
-
-
-def _exists(ledger: Ledger, path: Path) -> bool:
-    return ledger.root.get(*path) is not None
+    ledger.revoke(start, why, cure, frozenset() if start == exact else words)
 
 
 def _without(values: Any, path: Path) -> Any:

@@ -11,8 +11,8 @@ from typing import Any
 
 from dask_kubernetes_helm.errors import PodTemplateError
 from dask_kubernetes_helm.moving import groups, operatorpods, pods, services
-from dask_kubernetes_helm.moving.target import Target
-from dask_kubernetes_helm.moving.tracing import Ledger, Tracked
+from dask_kubernetes_helm.moving.sheet import Sheet
+from dask_kubernetes_helm.moving.tracing import Ledger, Path, Tracked
 from dask_kubernetes_helm.translation import Translated
 from dask_kubernetes_helm.values import merge
 
@@ -25,6 +25,7 @@ _APART = "Keep it in a file of its own, and apply it beside the release."
 class _Cluster:
     """One cluster, as far as it is known."""
 
+    sheet: Sheet
     name: str = ""
     found: bool = False
     scheduler: dict[str, Any] = field(default_factory=dict)
@@ -33,7 +34,7 @@ class _Cluster:
     more: dict[str, Any] = field(default_factory=dict)
 
 
-def convert(ledgers: Sequence[Ledger], target: Target) -> dict[str, Any]:
+def convert(ledgers: Sequence[Ledger], sheet: Sheet) -> dict[str, Any]:
     """Values from the operator's manifests.
 
     Raises
@@ -41,7 +42,7 @@ def convert(ledgers: Sequence[Ledger], target: Target) -> dict[str, Any]:
     PodTemplateError
         There is no cluster among them, or a pod that Kubernetes would refuse.
     """
-    cluster = _Cluster()
+    cluster = _Cluster(sheet)
     ordered = sorted(ledgers, key=_rank)
     for ledger in ordered:
         _document(ledger.root, cluster)
@@ -52,7 +53,7 @@ def convert(ledgers: Sequence[Ledger], target: Target) -> dict[str, Any]:
         )
     made = merge(pods.together(cluster.scheduler, cluster.worker), cluster.more)
     beside = {
-        name: groups.difference(own, cluster.worker, target.default(("worker",)) or {})
+        name: groups.difference(own, cluster.worker, sheet.target.default(("worker",)) or {})
         for name, own in cluster.groups.items()
     }
     return merge(made, {"worker": {"groups": beside}} if beside else {})
@@ -95,27 +96,29 @@ def _cluster(root: Tracked, spec: Tracked, cluster: _Cluster) -> None:
     pods.settle_identity(root)
     shared = _metadata(root.get("metadata"))
     if part := spec.get("scheduler"):
-        translated = operatorpods.carry(part, "scheduler")
+        translated = operatorpods.carry(part, "scheduler", cluster.sheet)
         cluster.scheduler = _with(shared, translated)
         cluster.more = pods.lifecycle(translated, root.ledger, part.path)
         if service := part.get("service"):
-            cluster.more = merge(cluster.more, services.carry(service))
+            cluster.more = merge(cluster.more, services.carry(service, cluster.sheet))
     if part := spec.get("worker"):
-        cluster.worker = _worker(part, shared)
+        cluster.worker = _worker(part, shared, ("worker",), cluster.sheet)
     idle = spec.get("idleTimeout")
     if idle is not None:
         if str(idle.value) in ("0", "None"):
             idle.silent()
         elif isinstance(idle.value, int | float | str):
+            cluster.sheet.came(("lifecycle", "idleTimeout"), idle)
             cluster.more |= pods.idle(f"{idle.take()} s", root.ledger, idle.path)
 
 
-def _worker(part: Tracked, shared: dict[str, Any]) -> dict[str, Any]:
-    translated = operatorpods.carry(part, "worker")
+def _worker(part: Tracked, shared: dict[str, Any], at: Path, sheet: Sheet) -> dict[str, Any]:
+    translated = operatorpods.carry(part, "worker", sheet, at)
     pods.death(translated, part.ledger, part.path)
     values = _with(shared, translated)
     replicas = part.get("replicas")
     if replicas is not None:
+        sheet.came((*at, "replicas"), replicas)
         values["replicas"] = replicas.take()
     return values
 
@@ -160,7 +163,7 @@ def _group(root: Tracked, spec: Tracked, cluster: _Cluster) -> None:
     part = spec.get("worker")
     if part is None:
         raise PodTemplateError(f"The DaskWorkerGroup {given} has no spec.worker", cure="Complete it.")
-    cluster.groups[name] = _worker(part, _metadata(root.get("metadata")))
+    cluster.groups[name] = _worker(part, _metadata(root.get("metadata")), ("worker", "groups", name), cluster.sheet)
 
 
 def _autoscaler(root: Tracked, spec: Tracked, cluster: _Cluster) -> None:
@@ -170,6 +173,8 @@ def _autoscaler(root: Tracked, spec: Tracked, cluster: _Cluster) -> None:
     bounds = {key: part for key in ("minimum", "maximum") if (part := spec.get(key))}
     if "maximum" not in bounds:
         root.note("It has no maximum, without which worker.adaptive is not enabled.", "Set worker.adaptive.maximum.")
+    for key, part in bounds.items():
+        cluster.sheet.came(("worker", "adaptive", key), part)
     adaptive = {key: part.take() for key, part in bounds.items()}
     cluster.worker["adaptive"] = {"enabled": "maximum" in adaptive, **adaptive}
 

@@ -65,6 +65,7 @@ def _role(backend: Tracked, role: Role, sheet: Sheet) -> dict[str, Any]:
     spec = {"containers": [merge(container, _take(section.get("extraContainerConfig")))]}
     pod = {"spec": merge(spec, _take(section.get("extraPodConfig")))}
     place: Path = section.path
+    sheet.came((role,), section)
     translated = translation.translate(pod, role)
     pods.Places(backend.ledger, place).tell(translated.notes)
     values = {key: item for key, item in translated.values.items() if key != "image"}

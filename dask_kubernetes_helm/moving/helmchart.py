@@ -89,7 +89,7 @@ def _role(section: Tracked, role: Role, inherited: Parts, at: Path, sheet: Sheet
         where = error.message.replace("spec.containers[0]", written(section.path))
         raise PodTemplateError(where, cure=error.cure) from error
     told = translation.translate(_template(inherited, role), role).notes if inherited else ()
-    _places(section, said).tell(note for note in translated.notes if note not in told)
+    _places(section, said).tell(translated.notes, told)
     for key, part in said.items():
         sheet.came((*at, *key), part)
         part.take()
@@ -210,6 +210,8 @@ def _by_name(part: Tracked, key: Path, sheet: Sheet) -> None:
     elif key in _SECTIONS and isinstance(part.value, dict):
         for child in part.children():
             _by_name(child, (*key, str(child.path[-1])), sheet)
+    elif isinstance(sheet.target.default(key), Mapping) and not isinstance(part.value, dict):
+        part.lost("It is no mapping, which both charts have there.", "Correct it.")
     elif sheet.target.knows(key):
         part.note("dask/helm-chart has no such key, but this chart has: here it counts.")
         sheet.put(key, part)

@@ -11,7 +11,8 @@ from typing import Any
 from dask_kubernetes_helm.commands import Role
 from dask_kubernetes_helm.errors import PodTemplateError
 from dask_kubernetes_helm.moving import pods
-from dask_kubernetes_helm.moving.tracing import Tracked
+from dask_kubernetes_helm.moving.sheet import Sheet
+from dask_kubernetes_helm.moving.tracing import Path, Tracked
 from dask_kubernetes_helm.translation import Translated
 
 _WORKER_NAME = "DASK_WORKER_NAME"
@@ -22,7 +23,7 @@ _PORT = re.compile(r":?(\d+)")
 _OWN_PROBE = ("http-dashboard", 8787, "8787")
 
 
-def carry(part: Tracked, role: Role) -> Translated:
+def carry(part: Tracked, role: Role, sheet: Sheet, at: Path = ()) -> Translated:
     """The values of a role from `spec.scheduler`, or `spec.worker`.
 
     Raises
@@ -41,7 +42,7 @@ def carry(part: Tracked, role: Role) -> Translated:
             _variables(container)
             _probes(container, role)
     port = _dashboard(spec.get("containers", 0)) if role == "worker" else None
-    translated = pods.carry(part, role, spec=spec)
+    translated = pods.carry(part, role, sheet, at, spec=spec)
     if port is not None:
         translated.values["portDashboard"] = port
     return _renamed(spec, translated)

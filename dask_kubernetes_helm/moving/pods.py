@@ -7,12 +7,13 @@ here: what its fields are for the chart (translation.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from dask_kubernetes_helm import podmodel, translation
 from dask_kubernetes_helm.commands import Role
 from dask_kubernetes_helm.errors import PodTemplateError
+from dask_kubernetes_helm.moving.sheet import Sheet
 from dask_kubernetes_helm.moving.tracing import Ledger, Path, Tracked, written
 from dask_kubernetes_helm.translation import Translated
 
@@ -65,8 +66,11 @@ class Places:
             if isinstance(item.value, dict) and isinstance(item.value.get("name"), str):
                 self.add(item.value["name"], item.path)
 
-    def tell(self, notes: Iterable[str]) -> None:
-        """Put each sentence where it belongs: what it says is left out, is lost."""
+    def tell(self, notes: Iterable[str], told: Collection[str] = ()) -> None:
+        """Put each sentence where it belongs: what it says is left out, is lost.
+
+        What has been told of what is inherited is told again only where something here says it as well.
+        """
         for note in notes:
             words = [word.rstrip(".") for word in _WORD.findall(note)]
             paths = next((self._words[word] for word in words if word in self._words), ())
@@ -74,11 +78,11 @@ class Places:
                 for path in paths[1:]:
                     Tracked.at(self._ledger, path).silent()  # told with the first
                 Tracked.at(self._ledger, paths[0]).lost(note)
-            else:
+            elif paths or note not in told:
                 self._ledger.note(paths[0] if paths else self._default, note)
 
 
-def carry(pod: Tracked, role: Role, *, spec: Tracked | None = None) -> Translated:
+def carry(pod: Tracked, role: Role, sheet: Sheet, at: Path = (), *, spec: Tracked | None = None) -> Translated:
     """The values of a role from a pod, with all of the pod settled.
 
     Parameters
@@ -87,6 +91,10 @@ def carry(pod: Tracked, role: Role, *, spec: Tracked | None = None) -> Translate
         With `metadata` and `spec`.
     role : {"worker", "scheduler"}
         What its pods are to be.
+    sheet : Sheet
+        Where to remember what came from where.
+    at : tuple, optional
+        The values' path; that of the role by default.
     spec : Tracked, optional
         The pod's spec, where it does not stand in `pod`.
 
@@ -102,6 +110,7 @@ def carry(pod: Tracked, role: Role, *, spec: Tracked | None = None) -> Translate
     _strangers(spec)
     _restarts(spec)
     metadata = pod.get("metadata")
+    sheet.pod(at or (role,), metadata, spec)
     template = prepared({"metadata": (metadata and metadata.peek()) or {}, "spec": spec.peek() or {}}, role)
     try:
         translated = translation.translate(template, role)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dask_kubernetes_helm.moving.sheet import Sheet
 from dask_kubernetes_helm.moving.tracing import Tracked
 from dask_kubernetes_helm.values import merge
 
@@ -22,7 +23,7 @@ _PORTS = {
 _SELECTS = "dask.org/"
 
 
-def carry(service: Tracked) -> dict[str, Any]:
+def carry(service: Tracked, sheet: Sheet) -> dict[str, Any]:
     """The values of a Service's spec, with all of it settled."""
     found: dict[str, Any] = {}
     scheduler: dict[str, Any] = {}
@@ -31,14 +32,17 @@ def carry(service: Tracked) -> dict[str, Any]:
     for part in service.children():
         key = str(part.path[-1])
         if key == "type":
+            sheet.came(("scheduler", "serviceType"), part)
             scheduler["serviceType"] = part.take()
         elif key == "selector":
             _selector(part)
         elif key == "ports":
-            found = merge(found, _ports(part))
+            found = merge(found, _ports(part, sheet))
         elif key == "loadBalancerIP" and kind == "LoadBalancer":
+            sheet.came(("scheduler", "loadBalancerIP"), part)
             scheduler["loadBalancerIP"] = part.take()
         else:
+            sheet.came(("scheduler", "serviceTemplate", "spec", key), part)
             rest[key] = part.take()
     if rest:
         scheduler["serviceTemplate"] = {"spec": rest}
@@ -53,7 +57,7 @@ def _selector(part: Tracked) -> None:
             label.lost("The Service selects the release's scheduler by the chart's labels.", "Leave it out.")
 
 
-def _ports(part: Tracked) -> dict[str, Any]:
+def _ports(part: Tracked, sheet: Sheet) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for port in part.children():
         fields = port.value if isinstance(port.value, dict) else {}
@@ -69,6 +73,7 @@ def _ports(part: Tracked) -> dict[str, Any]:
         number = port.get("port")
         if number is not None:
             role, key = known
+            sheet.came(known, number)
             found[role] = {key: number.take()}
         for key in ("name", "targetPort", "protocol"):
             if (field := port.get(key)) is not None:

@@ -12,6 +12,17 @@ from dask_kubernetes_helm.moving.target import Target
 from dask_kubernetes_helm.moving.tracing import Ledger, Path, Tracked
 from dask_kubernetes_helm.values import merge
 
+#: Keys that a container's command and arguments become.
+_FROM_WORDS = (
+    "command",
+    "program",
+    "extraArgs",
+    "threads_per_worker",
+    "memory_limit",
+    "daskResources",
+    "custom_scheduler_url",
+)
+
 
 class Sheet:
     """Values of a chart, and where each came from.
@@ -49,6 +60,30 @@ class Sheet:
                 ledger, start = self._origins[path[:length]]
                 return ledger, (*start, *path[length:])
         return self.origin(("worker", *path)) if path[:1] == ("image",) else None
+
+    def pod(self, at: Path, metadata: Tracked | None, spec: Tracked) -> None:
+        """Remember where the keys of a role came from whose values are a pod."""
+        container = spec.get("containers", 0) or spec
+        self.came(at, spec)
+        for part in spec.children():
+            self.came((*at, str(part.path[-1])), part)
+        for part in container.children():
+            key = str(part.path[-1])
+            for own in _FROM_WORDS if key in ("command", "args") else (key,):
+                self.came((*at, own), part)
+        more = {
+            ("container",): container,
+            ("podTemplate", "spec"): spec,
+            ("podTemplate", "metadata"): metadata,
+            ("mounts", "volumes"): spec.get("volumes"),
+            ("mounts", "volumeMounts"): container.get("volumeMounts"),
+            ("extraContainers",): spec.get("containers"),
+            ("podLabels",): metadata and metadata.get("labels"),
+            ("annotations",): metadata and metadata.get("annotations"),
+        }
+        for path, place in more.items():
+            if place is not None:
+                self.came((*at, *path), place)
 
     def get(self, *path: str) -> Any:
         """What is said so far, or None."""

@@ -109,9 +109,11 @@ class Ledger:
             raise AccountedTwiceError(f"{written(path)} is {self.fates[path].value} and {fate.value}")
         self.fates[path] = fate
 
-    def revoke(self, path: Path, why: str, cure: str) -> None:
-        """What was thought to be carried is not."""
+    def revoke(self, path: Path, why: str, cure: str, only: frozenset[str] = frozenset()) -> None:
+        """What was thought to be carried is not; where that is some of it, the leaves that hold one of these words."""
         below = [leaf for leaf in leaves(Tracked.at(self, path).value, path) if self.fates.get(leaf) is Fate.CARRIED]
+        some = [leaf for leaf in below if only & {str(Tracked.at(self, leaf).value), *map(str, leaf[len(path) :])}]
+        below = some or below
         for leaf in below:
             self.fates[leaf] = Fate.LOST
         self.findings.append(Finding(path, self.line(path), why, cure, keys=tuple(written(leaf) for leaf in below)))

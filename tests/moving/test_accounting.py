@@ -16,7 +16,7 @@ from tests.moving.convert import Converted, assert_accounted, mapping, target, t
 
 API = "kubernetes.dask.org/v1"
 Mark = Callable[[], str]
-SLOW = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+SLOW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 #: Kubernetes' fields that both pods and dask/helm-chart's sections have, each with marks of its own.
 SHARED: dict[str, Callable[[Mark], Any]] = {
     "env": lambda mark: [
@@ -258,7 +258,7 @@ def test_anything_at_all(kind: str, given: dict[str, Any]) -> None:
     try:
         converted = mapping(given, kind)
     except HelmClusterError as error:
-        assert "given.yaml" in str(error)
+        assert "given.yaml" in str(error)  # noqa: PT017 - one of two good ends
     else:
         assert_accounted(converted)
         assert target().violations(converted.values) == []
