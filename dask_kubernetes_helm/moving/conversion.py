@@ -25,6 +25,19 @@ KINDS = {
 }
 
 
+#: What this chart does by default and no other: keys that are true, why that matters to who moves, and the way around.
+DIFFERS = {
+    ("tls", "enabled"): (
+        "Dask's comms are encrypted here, so clients need certificates, which HelmCluster.from_name(NAME) has.",
+        "Set it to false to do without.",
+    ),
+    ("networkPolicy", "enabled"): (
+        "Here only pods with the label dask.org/client, and port-forwards, reach the scheduler.",
+        "Label the clients, or set it to false.",
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Converted:
     """What a file is for the chart.
@@ -86,6 +99,9 @@ def convert(text: str, name: str, target: Target, kind: str | None = None) -> Co
         raise PodTemplateError(f"{name}: {error.message}", cure=error.cure) from error
     for ledger in ledgers:
         ledger.close("It has no meaning that is known here.", "Leave it out.")
+    for path, told in DIFFERS.items():
+        if target.default(path) is True and sheet.get(*path) is None:
+            ledgers[0].differs(path, *told)
     return Converted(kind, target.lean(_judged(sheet, ledgers)), ledgers)
 
 

@@ -187,21 +187,41 @@ def _blocks(root: Tracked, sheet: Sheet) -> None:
                 block.hush()
                 block.lost(why, cure)
         else:
-            _block(path, block, sheet, cure)
+            _block(path, block, sheet)
 
 
-def _block(path: Path, block: Tracked | None, sheet: Sheet, cure: str) -> None:
-    """A part that the chart has as well: what it has by the same names is carried."""
+def _block(path: Path, block: Tracked | None, sheet: Sheet) -> None:
+    """A part that the chart has as well: what it has by the same names, or by others that are known, is carried."""
     sheet.set((*path, "enabled"), True)  # noqa: FBT003 - a value
+    for key, value in tables.IMPLIED.items():
+        if key[: len(path)] == path and (block is None or block.get(*key[len(path) :]) is None):
+            sheet.set(key, value)
     if block is None:
         return
     block.hush()
-    for leaf in block.open():
-        part = Tracked.at(block.ledger, leaf)
-        if sheet.target.knows(leaf):
-            sheet.put(leaf, part)
-        else:
-            part.lost("The chart has no such key.", cure)
+    inner = block.get("ingress")
+    if inner is not None and isinstance(inner.value, dict) and not inner.value.get("enabled"):
+        inner.silent()
+    for key, (ours, row) in tables.RENAMED.items():
+        part = block.get(*key[len(path) :]) if key[: len(path)] == path else None
+        if part is not None and part.open() and sheet.target.knows(ours):
+            row(part, ours, sheet)
+    for part in block.children():
+        _in_block(part, part.path, sheet)
+
+
+def _in_block(part: Tracked, key: Path, sheet: Sheet) -> None:
+    if not part.open():
+        return
+    if isinstance(part.value, dict) and sheet.target.default(key):
+        for child in part.children():
+            _in_block(child, child.path, sheet)
+    elif sheet.target.knows(key):
+        sheet.put(key, part)
+    else:
+        part.lost(
+            "The chart has no such key.", tables.INSTEAD.get(key, "Look for what it is called in chart/README.md.")
+        )
 
 
 def _by_name(part: Tracked, key: Path, sheet: Sheet) -> None:

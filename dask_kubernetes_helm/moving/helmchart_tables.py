@@ -129,6 +129,43 @@ BLOCKS: Mapping[Path, tuple[bool, str, str]] = {
         "Bring your own notebook, and attach from it: HelmCluster.from_name(NAME).",
     ),
 }
+
+
+def _host(part: Tracked, key: Path, sheet: Sheet) -> None:
+    sheet.came(key, part)
+    sheet.set(key, [part.take()])
+
+
+def _own_account(part: Tracked, key: Path, sheet: Sheet) -> None:
+    if part.value == "dask-jupyter":
+        part.silent()  # the one that the other chart makes; this one makes its own
+    else:
+        part.note("An account of this name has to exist: dask/helm-chart makes it, this chart does not.")
+        sheet.put(key, part)
+
+
+_INGRESS: dict[Key, tuple[Key, Row]] = {
+    ("ingressClassName",): (("className",), same),
+    ("hostname",): (("hosts",), _host),
+    ("tls",): (("tls", "enabled"), same),
+    ("secretName",): (("tls", "secretName"), same),
+}
+_TOKEN = dead("jupyter", "It had no effect in dask/helm-chart either.")
+#: Keys of those parts that this chart calls otherwise, where it has them: their name here, and how they get there.
+RENAMED: Mapping[Path, tuple[Path, Row]] = {
+    **{("webUI", "ingress", *key): (("webUI", "ingress", *ours), row) for key, (ours, row) in _INGRESS.items()},
+    **{("jupyter", "ingress", *key): (("jupyter", "ingress", *ours), row) for key, (ours, row) in _INGRESS.items()},
+    ("jupyter", "rbac"): (("jupyter", "rbac", "create"), same),
+    ("jupyter", "name"): (("jupyter",), _TOKEN),
+    ("jupyter", "serviceAccountName"): (("jupyter", "serviceAccountName"), _own_account),
+}
+#: What to do about keys of those parts that this chart lacks though it has the part.
+INSTEAD: Mapping[Path, str] = {
+    ("jupyter", "password"): "The chart makes a token, once; jupyter.token has what else there is.",
+    ("jupyter", "passwordHint"): "The notes of helm install say where the token is.",
+}
+#: What is so by default there, and otherwise here, in those parts.
+IMPLIED: Mapping[Path, int] = {("jupyter", "servicePort"): 80}
 GROUPS = "additional_worker_groups"
 #: What its values say by default, and ours say otherwise.
 DASHBOARD_PORT = 80

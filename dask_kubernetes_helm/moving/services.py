@@ -75,6 +75,10 @@ def _ports(part: Tracked, sheet: Sheet) -> dict[str, Any]:
             role, key = known
             sheet.came(known, number)
             found[role] = {key: number.take()}
+        node, at = port.get("nodePort"), (known[0], "service", "nodePort")
+        if node is not None and sheet.target.knows(at):
+            sheet.came(at, node)
+            found = merge(found, {at[0]: {"service": {"nodePort": node.take()}}})
         for key in ("name", "targetPort", "protocol"):
             if (field := port.get(key)) is not None:
                 field.silent()

@@ -126,6 +126,10 @@ class Ledger:
         """Tell of something that the document has by default only, and that can't be carried."""
         self.findings.append(Finding(path, None, why, cure, keys=(written(path),)))
 
+    def differs(self, path: Path, why: str, cure: str) -> None:
+        """Tell of something that no document says, and that is otherwise where it is carried to."""
+        self.findings.append(Finding(path, None, why, cure, lost=False))
+
     def close(self, why: str, cure: str) -> None:
         """What nobody has asked for is lost, told by the highest keys below which that is all."""
         for part in self.root.unread():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from dask_kubernetes_helm.moving.conversion import Converted
 from dask_kubernetes_helm.moving.target import Target
 from dask_kubernetes_helm.moving.tracing import Fate, leaves, written
 
+PARTS = (("jupyter",), ("webUI", "ingress"), ("scheduler", "metrics"), ("scheduler", "service"))
 FILES = Path(__file__).parent / "files"
 
 
@@ -23,8 +26,21 @@ def target() -> Target:
     return cli._target()
 
 
+@functools.cache
+def bare() -> Target:
+    """The chart without the parts that dask/helm-chart has as well, by which tests know what is told without them."""
+    schema, defaults = copy.deepcopy(dict(target().schema)), copy.deepcopy(dict(target().defaults))
+    for *folder, key in PARTS:
+        properties, values = schema["properties"], defaults
+        for part in folder:
+            properties, values = properties[part]["properties"], values[part]
+        properties.pop(key, None)
+        values.pop(key, None)
+    return replace(target(), schema=schema, defaults=defaults)
+
+
 def text(given: str, kind: str | None = None, chart: Target | None = None) -> Converted:
-    return conversion.convert(given, "given.yaml", chart or target(), kind)
+    return conversion.convert(given, "given.yaml", chart or bare(), kind)
 
 
 def mapping(given: Mapping[str, Any], kind: str | None = None, chart: Target | None = None) -> Converted:
@@ -41,7 +57,9 @@ def lost(converted: Converted) -> list[str]:
 
 
 def notes(converted: Converted) -> list[str]:
-    return [written(finding.path) for finding in converted.findings if not finding.lost]
+    """The places of what is carried otherwise, but for what no file says."""
+    told = [finding for finding in converted.findings if not finding.lost and finding.path not in conversion.DIFFERS]
+    return [written(finding.path) for finding in told]
 
 
 def why(converted: Converted, place: str) -> str:

@@ -196,7 +196,7 @@ def _is_mark(part: Any) -> bool:
 @given(chart_values())
 def test_values_of_the_other_chart(given: dict[str, Any]) -> None:
     """Each leaf of dask/helm-chart's values is accounted for, and what comes out is what the schema takes."""
-    converted = mapping(given, "helm-chart")
+    converted = mapping(given, "helm-chart", target())
     assert_accounted(converted)
     assert_carried(converted)
     assert target().violations(converted.values) == []
@@ -206,7 +206,7 @@ def test_values_of_the_other_chart(given: dict[str, Any]) -> None:
 @given(pods())
 def test_pod_templates(given: dict[str, Any]) -> None:
     """Each leaf of a pod template is accounted for, and what comes out is what the schema takes."""
-    converted = mapping(given, "pod")
+    converted = mapping(given, "pod", target())
     assert_accounted(converted)
     assert_carried(converted)
     assert target().violations(converted.values) == []
@@ -218,7 +218,7 @@ def test_manifests(documents: list[dict[str, Any]]) -> None:
     """Each leaf of the operator's manifests is accounted for, and what comes out is what the schema takes."""
     import yaml
 
-    converted = text(yaml.safe_dump_all(documents, sort_keys=False))
+    converted = text(yaml.safe_dump_all(documents, sort_keys=False), chart=target())
     assert_accounted(converted)
     assert_carried(converted)
     assert target().violations(converted.values) == []
@@ -256,7 +256,7 @@ TOP = [
 def test_anything_at_all(kind: str, given: dict[str, Any]) -> None:
     """Any mapping is converted with each leaf accounted for, or refused in our words."""
     try:
-        converted = mapping(given, kind)
+        converted = mapping(given, kind, target())
     except HelmClusterError as error:
         assert "given.yaml" in str(error)  # noqa: PT017 - one of two good ends
     else:

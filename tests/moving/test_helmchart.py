@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.moving.convert import assert_accounted, file, lost, mapping, notes, target, why
+from dask_kubernetes_helm.moving.target import Target
+from tests.moving.convert import assert_accounted, bare, file, lost, mapping, notes, target, why
 
 #: What any file has that says nothing of them: the dashboard's port there, and the notebook that is there by default.
 ALWAYS = {"webUI": {"servicePort": 80}}
@@ -205,21 +206,116 @@ def test_parts_that_are_off_say_nothing() -> None:
     assert lost(mapping(given)) == []
 
 
-def test_parts_that_the_chart_comes_to_have() -> None:
-    """Once the chart has a key `jupyter`, what it has by the same names is carried, and the rest reported."""
-    schema, defaults = copy.deepcopy(dict(target().schema)), copy.deepcopy(dict(target().defaults))
-    schema["properties"]["jupyter"] = {
-        "type": "object",
-        "properties": {"enabled": {"type": "boolean"}, "servicePort": {"type": "integer"}},
-        "additionalProperties": False,
+def closed(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def grown(schema: dict[str, Any], defaults: dict[str, Any]) -> Target:
+    """The bare chart with more parts."""
+    found = replace(bare(), schema=copy.deepcopy(dict(bare().schema)), defaults=copy.deepcopy(dict(bare().defaults)))
+    for key, part in schema.items():
+        found.schema["properties"].setdefault(key, closed())["properties"] |= part
+        found.defaults.setdefault(key, {}).update(defaults[key])  # type: ignore[attr-defined]
+    return found
+
+
+INGRESS = {
+    "enabled": False,
+    "className": "",
+    "hosts": [],
+    "pathType": "Prefix",
+    "tls": {"enabled": False, "secretName": ""},
+}
+INGRESS_SCHEMA = closed(
+    enabled={"type": "boolean"},
+    className={"type": "string"},
+    hosts={"type": "array", "items": {"type": "string"}},
+    pathType={"type": "string"},
+    tls=closed(enabled={"type": "boolean"}, secretName={"type": "string"}),
+)
+GROWN = grown(
+    {
+        "webUI": {"ingress": INGRESS_SCHEMA},
+        "jupyter": {
+            "enabled": {"type": "boolean"},
+            "servicePort": {"type": "integer"},
+            "rbac": closed(create={"type": "boolean"}),
+            "env": {"type": "array", "items": {"type": "object"}},
+            "serviceAccountName": {"type": "string"},
+            "ingress": INGRESS_SCHEMA,
+        },
+    },
+    {
+        "webUI": {"ingress": INGRESS},
+        "jupyter": {"enabled": False, "servicePort": 8888, "rbac": {"create": True}, "env": [], "ingress": INGRESS},
+    },
+)
+
+
+def test_a_jupyter_that_the_chart_has() -> None:
+    """It is on by default there, so it is on; what the chart has is carried by either name, and the rest reported."""
+    given = {
+        "name": "jupyter",
+        "rbac": False,
+        "password": "sha1:1",
+        "env": [{"name": "A", "value": "1"}],
+        "serviceAccountName": "dask-jupyter",
+        "ingress": {"enabled": True, "hostname": "lab.example.com", "tls": True, "secretName": "cert"},
     }
-    defaults["jupyter"] = {"enabled": False, "servicePort": 8888}
-    chart = replace(target(), schema=schema, defaults=defaults)
-    converted = mapping({"jupyter": {"servicePort": 80, "password": "sha1:1"}}, chart=chart)
-    assert converted.values["jupyter"] == {"enabled": True, "servicePort": 80}
+    converted = mapping({"jupyter": given}, chart=GROWN)
+    assert_accounted(converted)
+    assert converted.values["jupyter"] == {
+        "enabled": True,
+        "servicePort": 80,
+        "rbac": {"create": False},
+        "env": [{"name": "A", "value": "1"}],
+        "ingress": {"enabled": True, "hosts": ["lab.example.com"], "tls": {"enabled": True, "secretName": "cert"}},
+    }
     assert lost(converted) == ["jupyter.password"]
-    assert mapping({"worker": {"replicas": 3}}, chart=chart).values["jupyter"] == {"enabled": True}
-    assert "jupyter" not in mapping({"jupyter": {"enabled": False, "servicePort": 80}}, chart=chart).values
+    assert "jupyter.token" in why(converted, "jupyter.password")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, {"enabled": True, "servicePort": 80}),
+        ({"jupyter": {"servicePort": 8888, "ingress": {"enabled": False, "hostname": "x"}}}, {"enabled": True}),
+        ({"jupyter": {"enabled": False, "servicePort": 80}}, None),
+        ({"jupyter": {"serviceAccountName": "me"}}, {"enabled": True, "servicePort": 80, "serviceAccountName": "me"}),
+    ],
+)
+def test_a_jupyter_by_default(given: dict[str, Any], expected: Any) -> None:
+    """What a file does not say is what dask/helm-chart has: a notebook at port 80."""
+    converted = mapping({"worker": {"replicas": 3}, **given}, chart=GROWN)
+    assert converted.values.get("jupyter") == expected
+    assert lost(converted) == []
+
+
+def test_an_ingress_that_the_chart_has() -> None:
+    """The dashboard's Ingress has the same host, class and certificate."""
+    given = {
+        "enabled": True,
+        "hostname": "a.example.com",
+        "ingressClassName": "nginx",
+        "tls": False,
+        "pathType": "Exact",
+    }
+    converted = mapping({"webUI": {"ingress": given}, "jupyter": {"enabled": False}}, chart=GROWN)
+    assert converted.values["webUI"]["ingress"] == {
+        "enabled": True,
+        "className": "nginx",
+        "hosts": ["a.example.com"],
+        "pathType": "Exact",
+    }
+    assert lost(converted) == []
+
+
+def test_what_differs_by_default_is_told() -> None:
+    """Where this chart encrypts or keeps clients out by default, who moves is told, unless the file says so itself."""
+    tls = grown({"tls": {"enabled": {"type": "boolean"}}}, {"tls": {"enabled": True}})
+    told = [finding.path for finding in mapping({"worker": {"replicas": 2}}, chart=tls).findings if not finding.lost]
+    assert ("tls", "enabled") in told
+    assert "certificates" not in str(mapping({"tls": {"enabled": False}}, "helm-chart", tls).findings)
 
 
 def test_daskhub() -> None:
