@@ -144,6 +144,29 @@ def _own_account(part: Tracked, key: Path, sheet: Sheet) -> None:
         sheet.put(key, part)
 
 
+def _besides(part: Tracked, key: Path, sheet: Sheet) -> None:
+    """Variables beside those that this chart has by default, which a list would replace."""
+    sheet.came(key, part)
+    given = part.take()
+    names = [item.get("name") for item in given if isinstance(item, dict)] if isinstance(given, list) else []
+    kept = [item for item in sheet.target.default(key) or [] if item.get("name") not in names]
+    sheet.set(key, [*kept, *given] if isinstance(given, list) else given)
+
+
+def _whole(part: Tracked, key: Path, sheet: Sheet) -> None:
+    """A security context in place of all that this chart has by default, as half of each starts no pod."""
+    overlay = (*key[:-1], "podTemplate", "spec", key[-1])
+    sheet.set(key, None)
+    sheet.set((*key[:-1], "containerSecurityContext"), None)
+    sheet.put(overlay, part)
+
+
+def _instead(part: Tracked, key: Path, sheet: Sheet) -> None:
+    """A probe in place of the default, which may ask in another way."""
+    sheet.set(key, None)
+    sheet.put((*key[:-1], "container", key[-1]), part)
+
+
 _INGRESS: dict[Key, tuple[Key, Row]] = {
     ("ingressClassName",): (("className",), same),
     ("hostname",): (("hosts",), _host),
@@ -157,6 +180,10 @@ RENAMED: Mapping[Path, tuple[Path, Row]] = {
     **{("jupyter", "ingress", *key): (("jupyter", "ingress", *ours), row) for key, (ours, row) in _INGRESS.items()},
     ("jupyter", "rbac"): (("jupyter", "rbac", "create"), same),
     ("jupyter", "name"): (("jupyter",), _TOKEN),
+    ("jupyter", "env"): (("jupyter", "env"), _besides),
+    ("jupyter", "securityContext"): (("jupyter", "securityContext"), _whole),
+    ("jupyter", "livenessProbe"): (("jupyter", "livenessProbe"), _instead),
+    ("jupyter", "readinessProbe"): (("jupyter", "readinessProbe"), _instead),
     ("jupyter", "serviceAccountName"): (("jupyter", "serviceAccountName"), _own_account),
 }
 #: What to do about keys of those parts that this chart lacks though it has the part.

@@ -233,6 +233,12 @@ INGRESS_SCHEMA = closed(
     pathType={"type": "string"},
     tls=closed(enabled={"type": "boolean"}, secretName={"type": "string"}),
 )
+OWN = {"name": "OWN", "value": "0"}
+UNITS = {
+    "securityContext": {"runAsNonRoot": True},
+    "containerSecurityContext": {"readOnlyRootFilesystem": True},
+    "readinessProbe": {"httpGet": {"path": "/api"}},
+}
 GROWN = grown(
     {
         "webUI": {"ingress": INGRESS_SCHEMA},
@@ -241,13 +247,21 @@ GROWN = grown(
             "servicePort": {"type": "integer"},
             "rbac": closed(create={"type": "boolean"}),
             "env": {"type": "array", "items": {"type": "object"}},
+            **{key: {"type": ["object", "null"]} for key in ("container", "podTemplate", *UNITS)},
             "serviceAccountName": {"type": "string"},
             "ingress": INGRESS_SCHEMA,
         },
     },
     {
         "webUI": {"ingress": INGRESS},
-        "jupyter": {"enabled": False, "servicePort": 8888, "rbac": {"create": True}, "env": [], "ingress": INGRESS},
+        "jupyter": {
+            "enabled": False,
+            "servicePort": 8888,
+            "rbac": {"create": True},
+            "env": [OWN],
+            "ingress": INGRESS,
+            **UNITS,
+        },
     },
 )
 
@@ -268,7 +282,7 @@ def test_a_jupyter_that_the_chart_has() -> None:
         "enabled": True,
         "servicePort": 80,
         "rbac": {"create": False},
-        "env": [{"name": "A", "value": "1"}],
+        "env": [OWN, {"name": "A", "value": "1"}],
         "ingress": {"enabled": True, "hosts": ["lab.example.com"], "tls": {"enabled": True, "secretName": "cert"}},
     }
     assert lost(converted) == ["jupyter.password"]
@@ -289,6 +303,17 @@ def test_a_jupyter_by_default(given: dict[str, Any], expected: Any) -> None:
     converted = mapping({"worker": {"replicas": 3}, **given}, chart=GROWN)
     assert converted.values.get("jupyter") == expected
     assert lost(converted) == []
+
+
+def test_a_jupyter_that_is_to_run_as_root() -> None:
+    """A security context or a probe of the file takes the place of the chart's own, rather than being mixed with it."""
+    given = {"securityContext": {"runAsUser": 0}, "readinessProbe": {"exec": {"command": ["true"]}}}
+    found = mapping({"jupyter": given}, chart=GROWN).values["jupyter"]
+    assert found["securityContext"] is None
+    assert found["containerSecurityContext"] is None
+    assert found["readinessProbe"] is None
+    assert found["podTemplate"] == {"spec": {"securityContext": {"runAsUser": 0}}}
+    assert found["container"] == {"readinessProbe": {"exec": {"command": ["true"]}}}
 
 
 def test_an_ingress_that_the_chart_has() -> None:
