@@ -122,7 +122,7 @@ def _guess(found: Sequence[Document], name: str) -> str:
     trees = [document.tree for document in found]
     if any(str(tree.get("apiVersion", "")).startswith(daskcluster.API) for tree in trees):
         return "daskcluster"
-    if any(tree.get("kind") == "Pod" or "containers" in (tree.get("spec") or {}) for tree in trees):
+    if any(tree.get("kind") == "Pod" or "containers" in _mapping(tree.get("spec")) for tree in trees):
         return "pod"
     if any(key in tree for tree in trees for key in daskhub.KEYS):
         return "daskhub"
@@ -133,6 +133,10 @@ def _guess(found: Sequence[Document], name: str) -> str:
         f"{name} looks like nothing that is known: its keys are {', '.join(sorted(trees[0])) or 'none'}",
         cure=f"Say what it is by --kind: {', '.join(f'{key} ({word})' for key, word in KINDS.items())}.",
     )
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _judged(sheet: Sheet, ledgers: Sequence[Ledger]) -> dict[str, Any]:

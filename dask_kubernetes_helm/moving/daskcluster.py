@@ -70,6 +70,11 @@ def _kind(root: Tracked) -> str:
     return str(root.value.get("kind")) if ours else ""
 
 
+def _name(root: Tracked) -> str:
+    name = root.get("metadata", "name")
+    return str(name.value) if name else ""
+
+
 def _document(root: Tracked, cluster: _Cluster) -> None:
     kind, spec = _kind(root), root.get("spec")
     if kind not in KINDS:
@@ -88,7 +93,7 @@ def _document(root: Tracked, cluster: _Cluster) -> None:
 
 
 def _cluster(root: Tracked, spec: Tracked, cluster: _Cluster) -> None:
-    name = str((root.value.get("metadata") or {}).get("name", ""))
+    name = _name(root)
     if cluster.found:
         root.lost("There is another cluster before it, and a release is one.", "Convert it from a file of its own.")
         return
@@ -155,7 +160,7 @@ def _group(root: Tracked, spec: Tracked, cluster: _Cluster) -> None:
     if not _belongs(root, spec, cluster):
         return
     pods.settle_identity(root, named=False)
-    given = str((root.value.get("metadata") or {}).get("name", "group"))
+    given = _name(root) or "group"
     short = given.removeprefix(f"{cluster.name}-") if cluster.name else given
     short = short.removesuffix("-worker-group").removeprefix("worker-group-") or given
     name = groups.name(short, cluster.groups)

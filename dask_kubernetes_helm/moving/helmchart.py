@@ -45,7 +45,7 @@ def convert(ledger: Ledger, sheet: Sheet) -> None:
     sheet.values = merge(_images(sheet.values), idle)
     if not any(sheet.get(*path, "image", "tag") for path in ((), ("scheduler",), ("worker",))):
         root.note("It names no image's tag, so this chart's own is used.", "Set image.tag to what your clients have.")
-    if "servicePort" not in (root.value.get("webUI") or {}):
+    if sheet.get("webUI", "servicePort") is None and root.get("webUI", "servicePort") is None:
         sheet.set(("webUI", "servicePort"), tables.DASHBOARD_PORT)
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from dask_kubernetes_helm.cli import main
 from tests.chart import helm
-from tests.moving.convert import FILES
+from tests.moving.convert import FILES, target
 
 pytestmark = pytest.mark.helm
 HELMS = pytest.mark.parametrize("program", ["helm", "helm3"])
@@ -106,3 +106,21 @@ def test_worker_spec(program: str, tmp_path: Path) -> None:
         assert pod["metadata"]["labels"]["foo"] == "bar"
         assert pod["spec"]["containers"][0]["image"] == "ghcr.io/dask/dask:latest"
         assert "EXTRA_PIP_PACKAGES" in [variable["name"] for variable in pod["spec"]["containers"][0]["env"]]
+
+
+@pytest.mark.parametrize(
+    ("values", "refused"),
+    [
+        ({"worker": {"nodeSelector": {"a": None}}}, True),
+        ({"worker": {"groups": {"a": {"podLabels": {"b": None}}}}}, True),
+        ({"worker": {"readinessProbe": None, "securityContext": {"runAsUser": None}}}, False),
+        ({"worker": {"groups": {"a": {"threads_per_worker": None}}}}, False),
+    ],
+)
+def test_nulls_are_judged_as_helm_does(values: dict[str, Any], refused: bool) -> None:
+    """Null takes a default out; where there is none, it stays, and the schema decides."""
+    assert bool(target().violations(values)) == refused
+    if refused:
+        assert "null" in helm.refusal(values)
+    else:
+        helm.render(values)
