@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import configparser
+import importlib.metadata
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import click
+import dask.cli
 import pytest
 import yaml
 from click.testing import CliRunner, Result
@@ -153,8 +155,10 @@ def test_dask_finds_the_commands(tmp_path: Path) -> None:
         points = configparser.ConfigParser()
         points.read_string(packed.read(name).decode())
     assert dict(points["dask_cli"]) == {"helm": "dask_kubernetes_helm.cli:main"}
-    assert isinstance(main, click.Group)
-    assert main.name == "helm"
+    point = importlib.metadata.EntryPoint("helm", points["dask_cli"]["helm"], "dask_cli")
+    dask.cli._register_command_ep(dask.cli.cli, point)
+    result = CliRunner().invoke(dask.cli.cli, ["helm", "convert", "-"], input="worker: {replicas: 2}\n")
+    assert yaml.safe_load(result.stdout)["worker"] == {"replicas": 2}
     assert set(main.commands) == {"convert", "rbac"}
 
 
