@@ -64,7 +64,7 @@ metadata:
 spec:
   type: {{ .role.serviceType }}
   {{- with .role.loadBalancerIP }}
-  loadBalancerIP: {{ . }}
+  loadBalancerIP: {{ . | quote }}
   {{- end }}
   # Workers start together with the scheduler and reach it the moment it listens, rather than after its probe, the
   # endpoint's update and kube-proxy's. There is never a second scheduler that this could lead to.

@@ -14,7 +14,7 @@ from dask_kubernetes_helm.moving import classic, daskcluster, daskhub, documents
 from dask_kubernetes_helm.moving.documents import Document
 from dask_kubernetes_helm.moving.sheet import Sheet
 from dask_kubernetes_helm.moving.target import Target
-from dask_kubernetes_helm.moving.tracing import Finding, Ledger, Path, leaves, written
+from dask_kubernetes_helm.moving.tracing import Finding, Ledger, Path, leaves
 
 #: Kinds of files, and what they are called.
 KINDS = {
@@ -147,8 +147,10 @@ def _judged(sheet: Sheet, ledgers: Sequence[Ledger]) -> dict[str, Any]:
         violation = violations[0]
         path = _present(values, violation.path)
         if not path:
-            raise ValuesFileError(f"The values that were made {violation.why}", cure="Convert a part of the file.")
-        why = f"The chart refuses it as {written(path)}, which {violation.why}."
+            raise ValuesFileError(
+                f"The values that were made can't be: {violation.said}", cure="Convert a part of the file."
+            )
+        why = f"The chart refuses it: {violation.said}."
         _tell(sheet.origin(path), path, _words(values, path), why, ledgers)
         values = _without(values, path)
     return values

@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from dask_kubernetes_helm import values
-from dask_kubernetes_helm.errors import ValuesFileError
+from dask_kubernetes_helm import values, yamltext
+from dask_kubernetes_helm.errors import InvalidTypeError, ValuesFileError
 from dask_kubernetes_helm.moving.tracing import Path
 
 
@@ -49,7 +49,7 @@ def read(text: str, name: str) -> list[Document]:
     """
     found: list[Document] = []
     try:
-        loader = values.loader()(text)
+        loader = yamltext.loader()(text)
         while loader.check_node():
             node = loader.get_node()
             tree = values.plain(loader.construct_document(node)) if node else None
@@ -57,8 +57,10 @@ def read(text: str, name: str) -> list[Document]:
                 found += _items(tree, dict(_lines(node, ())), name)
     except yaml.YAMLError as error:
         raise ValuesFileError(f"{name} is not valid YAML: {error}", cure="Correct that line.") from error
+    except InvalidTypeError as error:
+        raise ValuesFileError(f"{name}: {error.message}", cure=error.cure) from error
     except RecursionError:
-        raise ValuesFileError(f"{name} has an anchor that holds itself", cure="Write it out.") from None
+        raise ValuesFileError(f"{name} is nested too deep to be read", cure="Make it flatter.") from None
     if not found:
         raise ValuesFileError(f"{name} holds nothing", cure="Name a file with values, a pod or a DaskCluster.")
     return found
@@ -100,7 +102,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    resolver: Any = values.loader()("")
+    resolver: Any = yamltext.loader()("")
     plain = "\n" not in text and resolver.resolve(yaml.ScalarNode, text, (True, False)) == "tag:yaml.org,2002:str"
     style = None if plain else "|" if "\n" in text else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)

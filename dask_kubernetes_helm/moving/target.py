@@ -11,7 +11,7 @@ from typing import Any
 
 from dask_kubernetes_helm import schema
 from dask_kubernetes_helm.moving.tracing import Path
-from dask_kubernetes_helm.schema import Violation
+from dask_kubernetes_helm.violations import Violation
 
 _NOTHING: Any = object()
 
@@ -57,7 +57,7 @@ class Target:
 
     def violations(self, values: Mapping[str, Any]) -> list[Violation]:
         """What the schema refuses in values."""
-        return schema.violations(values, self.defaults, self.schema)
+        return schema.refused(values, self.defaults, self.schema)
 
     def lean(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Values without what the chart says by itself, in its order.

@@ -57,9 +57,18 @@ KEPT = (
     ("scheduler", "replicas"),
     ("agent", "enabled"),
     ("worker", "adaptive", "enabled"),
+    ("networkPolicy", "enabled"),
+    ("scheduler", "podDisruptionBudget", "enabled"),
 )
-#: Values that mean something beside others only.
-BESIDE: Object = {"tls": {"secretName": "s"}}
+#: Values that mean something beside others only, by where those are.
+BESIDE: dict[tuple[str, ...], Object] = {
+    ("tls",): {"tls": {"secretName": "s"}},
+    ("networkPolicy", "egress"): {"networkPolicy": {"egress": {"restricted": True}}},
+    ("networkPolicy", "client", "outside"): {"scheduler": {"serviceType": "NodePort"}},
+    ("worker", "podDisruptionBudget"): {
+        "worker": {"podDisruptionBudget": {"enabled": True, "minAvailable": 3, "maxUnavailable": None}}
+    },
+}
 
 
 def test_the_schema_is_one() -> None:
@@ -78,7 +87,7 @@ def test_schema_and_values_name_the_same_keys() -> None:
     named = {path for path, _ in _closed(SCHEMA)}
     given = {path[:depth] for path in LEAVES for depth in range(1, len(path) + 1)}
     # Inside of env, resources, pullSecrets and overlays the schema knows the keys of items that no default has.
-    open_ones = {"env", "resources", "pullSecrets", "podTemplate", "serviceTemplate"}
+    open_ones = {"env", "resources", "pullSecrets", "podTemplate", "serviceTemplate", "namespaceSelector"}
     inner = {path for path in named if open_ones & set(path[:-1])}
     assert given == named - inner - {("global",)}
 
@@ -89,6 +98,44 @@ def test_every_level_is_closed() -> None:
     nodes = [(path, node) for path, node in _closed(SCHEMA) if "properties" in node]
     assert [path for path, node in nodes if node.get("additionalProperties") is not False] == []
     assert ("worker", "mounts") in dict(nodes)
+
+
+def test_kubernetes_own_objects_are_closed() -> None:
+    """Every kind that the schema has of Kubernetes' is closed, is referred to, and the schema stays small."""
+    kinds = {name: node for name, node in SCHEMA["definitions"].items() if "properties" in node}
+    assert [name for name, node in kinds.items() if node["additionalProperties"] is not False] == []
+    text = json.dumps(SCHEMA)
+    assert [name for name in SCHEMA["definitions"] if f'"#/definitions/{name}"' not in text] == []
+    assert len(text) < 150_000
+
+
+@pytest.mark.parametrize("program", ["helm", "helm3"])
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"env": [{"name": "A", "vale": "b"}]}, ["/worker/env/0", "'vale'"]),
+        ({"tolerations": [{"key": "a", "operator": "Exist"}]}, ["/worker/tolerations/0/operator", "'Exists'"]),
+        ({"mounts": {"volumes": [{"name": "a", "emptyDir": {}, "hostPath": {"path": "/a"}}]}}, ["volumes/0", "max"]),
+        ({"affinity": {"nodeAffinity": {"required": {}}}}, ["/worker/affinity/nodeAffinity", "'required'"]),
+        ({"readinessProbe": {"tcpSocket": {"port": 0}}}, ["/worker/readinessProbe/tcpSocket/port"]),
+        ({"groups": {"gpu": {"resources": {"limits": {"cpu": "two"}}}}}, ["/gpu/resources/limits/cpu"]),
+        ({"initContainers": [{"name": "a"}]}, ["/worker/initContainers/0", "image"]),
+    ],
+)
+def test_both_helms_judge_kubernetes_own_objects(program: str, values: Object, words: list[str]) -> None:
+    """Helm 3 and 4 follow the schema into what is Kubernetes' own, in groups as well, and name the place."""
+    told = run(
+        "template",
+        "r",
+        str(CHART),
+        "--kube-version",
+        "1.34.0",
+        "--values=-",
+        helm=program,
+        text=json.dumps({"worker": values}),
+    )
+    assert told.returncode != 0
+    assert [word for word in words if word not in told.stderr] == [], told.stderr
 
 
 def test_every_key_is_described() -> None:
@@ -102,7 +149,7 @@ def test_both_roles_share_their_keys() -> None:
     """What one role can be given the other can too, but for what only one of them has."""
     scheduler, worker = DEFAULTS["scheduler"].keys(), DEFAULTS["worker"].keys()
     service = {"serviceType", "servicePort", "serviceAnnotations", "loadBalancerIP", "serviceTemplate"}
-    assert {*service, "enabled", "podDisruptionBudget"} == scheduler - worker
+    assert {*service, "enabled", "safeToEvict"} == scheduler - worker
     own = {"threads_per_worker", "memory_limit", "nanny", "custom_scheduler_url", "portDashboard", "strategy"}
     own |= {"groups", "adaptive", "daskResources"}
     assert own == worker - scheduler
@@ -127,8 +174,9 @@ def _reaches(values: Any, path: tuple[str, ...]) -> bool:
 @pytest.mark.parametrize("path", [path for path in LEAVES if path not in KEPT], ids=".".join)
 def test_every_value_is_used(path: tuple[str, ...]) -> None:
     """A value that is changed changes what is rendered, or is refused for want of another."""
-    beside = {name: dict(given) for name, given in BESIDE.items() if name == path[0] and path[-1] not in given}
-    changed = json.dumps(merge(beside, _with(path, _at(MOST, path))))
+    value = _with(path, _at(MOST, path))
+    beside = merge(*(given for at, given in BESIDE.items() if at == path[: len(at)] and merge(given, value) != given))
+    changed = json.dumps(merge(beside, value))
     said = run("template", "demo", str(CHART), "--kube-version", "1.34.0", "-n", "ns", "--values", "-", text=changed)
     assert text(beside) != said.stdout
     if said.returncode:

@@ -82,7 +82,7 @@ def test_strict(text: str, code: int) -> None:
         ("a: 1\n", ["keys are a", "--kind", "daskcluster"]),
         ("spec: {containers: [{image: x, args: [dask-scheduler]}]}\n", ["no pod template of a worker"]),
         ("worker: 1\n---\nworker: 2\n", ["2 documents"]),
-        ("worker: &a {b: *a}\n", ["anchor"]),
+        ("worker: &a {b: *a}\n", ["stdin: ", "hold themselves"]),
         ("worker: {a: 1, a: 2}\n", ["given twice"]),
     ],
 )

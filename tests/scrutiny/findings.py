@@ -31,24 +31,33 @@ class Finding:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a rule's finding stays; of which objects, as patterns of `Kind/name`."""
+    """Why a rule's finding stays; of which objects, as patterns of `Kind/name`, and in which renders."""
 
     judge: str
     rule: str
     objects: tuple[str, ...]
     why: str
+    renders: tuple[str, ...] = ("*",)
 
     def covers(self, finding: Finding) -> bool:
         """Whether it is the reason of a finding."""
-        return (self.judge, self.rule) == (finding.judge, finding.rule) and any(
-            fnmatchcase(finding.object, pattern) for pattern in self.objects
+        return (
+            (self.judge, self.rule) == (finding.judge, finding.rule)
+            and any(fnmatchcase(finding.object, pattern) for pattern in self.objects)
+            and any(fnmatchcase(finding.render, pattern) for pattern in self.renders)
         )
 
 
 def reasons(path: Path = EXPLAINED) -> list[Reason]:
     """All that are written down."""
     return [
-        Reason(judge, str(entry["rule"]), tuple(entry["objects"]), " ".join(entry["why"].split()))
+        Reason(
+            judge,
+            str(entry["rule"]),
+            tuple(entry["objects"]),
+            " ".join(entry["why"].split()),
+            tuple(entry.get("renders", ["*"])),
+        )
         for judge, entries in yaml.safe_load(path.read_text()).items()
         for entry in entries
     ]
