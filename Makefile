@@ -51,7 +51,7 @@ test-kwok: $(STAMP) cluster kwok ## tests with a thousand pods on nodes that don
 	@$(ENTER); $(BIN)/pytest -m kwok
 
 .PHONY: check
-check: $(STAMP) $(HELM_DOCS) ## ruff, mypy --strict, import-linter, chart lint, staleness of generated files
+check: $(STAMP) $(HELM_DOCS) ## ruff, mypy --strict, import-linter, chart lint, kube-score, checkov, staleness of generated files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -65,6 +65,7 @@ check: $(STAMP) $(HELM_DOCS) ## ruff, mypy --strict, import-linter, chart lint, 
 	  $(HELM_DOCS) --chart-search-root chart --log-level error; \
 	  cmp -s chart/README.md $(VENV)/README.expected || { echo "chart/README.md is stale: run make generate" >&2; exit 1; }
 	@$(BIN)/python -m tests.versions
+	@$(ENTER); $(BIN)/python -m tests.scrutiny
 
 .PHONY: generate
 generate: $(STAMP) $(HELM_DOCS) ## write the generated files anew: schema, annotations, golden renders, chart/README.md
