@@ -79,3 +79,11 @@ spec:
       volumeMounts:
         {{- include "dask.volumeMounts" $scope | trim | nindent 8 }}
 {{- end }}
+
+{{/* Refusals; checks.yaml calls it. Argument: root. */}}
+{{- define "dask.checkTest" -}}
+{{- $scope := dict "it" (pick .Values.tests "resources") "own" false "path" "tests" "at" dict "component" "test" "role" .Values.worker -}}
+{{- include "dask.checkAmounts" $scope -}}
+{{- include "dask.checkClaims" $scope -}}
+{{- include "dask.checkPullSecrets" (dict "path" "tests" "role" .Values.tests) -}}
+{{- end }}
