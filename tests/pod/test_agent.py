@@ -28,7 +28,7 @@ class FakeApi:
 
     def __init__(self) -> None:
         self.numbers = {"w": 0, "g": 0}
-        self.calls, self.patches, self.deleted = 0, [], []  # type: ignore[var-annotated]
+        self.errors, self.calls, self.patches, self.deleted = 0, 0, [], []  # type: ignore[var-annotated]
         self.failing = 0
 
     def close(self) -> None:
