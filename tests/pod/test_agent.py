@@ -38,6 +38,7 @@ class FakeApi:
         self.calls += 1
         if self.failing:
             self.failing -= 1
+            self.errors += 1
             raise ApiError(500, "the server is in trouble")
 
     async def replicas(self, deployment: str) -> int:
