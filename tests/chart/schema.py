@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from tests.chart import forms, kinds
+from tests.chart import forms, kinds, monitoring
 
 CHART = Path(__file__).parents[2] / "chart"
 VALUES, SCHEMA = CHART / "values.yaml", CHART / "values.schema.json"
@@ -150,6 +150,7 @@ TYPES: dict[str, dict[str, Any]] = {
     "startupProbe": _kind("Probe"),
     "readinessProbe": _kind("Probe"),
     "livenessProbe": _kind("Probe"),
+    **monitoring.TYPES,
 }
 _BY_DEFAULT = {bool: "boolean", int: "integer", str: "string", dict: "object", list: "array"}
 
