@@ -95,7 +95,7 @@ def test_objects_elsewhere_have_no_owner() -> None:
 
 @pytest.mark.parametrize("files", [(), (EVERYTHING,)], ids=["plain", "everything"])
 def test_prometheus_reads_the_rules(tmp_path: Path, files: tuple[Path, ...]) -> None:
-    """promtool finds nothing wrong with any of them."""
+    """There is nothing that promtool objects to."""
     (group,) = kind(render(ALL, *files), "PrometheusRule")["spec"]["groups"]
     said = judged(tmp_path, group["rules"], "check", "rules", "rules.yaml")
     assert said.returncode == 0, said.stdout + said.stderr
