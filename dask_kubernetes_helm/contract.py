@@ -18,7 +18,16 @@ GROUP_LABEL = "dask.org/worker-group"
 SCHEDULER, WORKER, AGENT, OWNER = "scheduler", "worker", "agent", "owner"
 #: The pod that notices where a scheduler outside of the release has gone.
 REAPER = "reaper"
+#: The init container in which pip installs packages.
+PACKAGES = "dask-packages"
+#: The pod of `helm test`, which may outlive the release: it is none of what runs.
+TEST = "test"
+#: What Prometheus and Grafana are given.
+METRICS = "metrics"
 DEFAULT_GROUP = "default"
+
+#: On the scheduler's Deployment: which Secret has a client's certificates, and under which keys.
+CLIENT_TLS = "dask.org/client-tls"
 
 COMM_PORT, COMM_PORT_NAME = 8786, "tcp-comm"
 DASHBOARD_PORT, DASHBOARD_PORT_NAME = 8787, "http-dashboard"
@@ -46,6 +55,11 @@ INSTALLED = (
     PDB,
 )
 
+#: Created where `metrics` asks for one by the key.
+MONITORS = {
+    key: ("monitoring.coreos.com", f"{key.lower()}s") for key in ("serviceMonitor", "podMonitor", "prometheusRule")
+}
+
 #: A pod whose label of this key has the release's name, or "true", is a client by `networkPolicy.client`.
 CLIENT_LABEL = "dask.org/client"
 
@@ -59,9 +73,12 @@ def selector(release: str, component: str | None = None, group: str | None = Non
     --------
     >>> selector("demo", "worker")
     'app.kubernetes.io/part-of=dask-kubernetes-helm,app.kubernetes.io/instance=demo,app.kubernetes.io/component=worker'
+    >>> selector("demo")
+    'app.kubernetes.io/part-of=dask-kubernetes-helm,app.kubernetes.io/instance=demo,app.kubernetes.io/component!=test'
     """
     labels = {PART_OF_LABEL: PART_OF, INSTANCE_LABEL: release, COMPONENT_LABEL: component, GROUP_LABEL: group}
-    return ",".join(f"{key}={value}" for key, value in labels.items() if value)
+    terms = [f"{key}={value}" for key, value in labels.items() if value]
+    return ",".join(terms if component else [*terms, f"{COMPONENT_LABEL}!={TEST}"])
 
 
 def data_path(kind: str) -> Path:

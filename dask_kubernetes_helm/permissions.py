@@ -55,7 +55,7 @@ def installing(values: Mapping[str, Any], *, outside: bool) -> list[Permission]:
     """
     scheduler = values.get("scheduler") or {}
     mine = scheduler.get("enabled", True)
-    kinds = [*contract.INSTALLED, ("", "secrets")]
+    kinds = [*contract.INSTALLED, ("", "secrets"), *_monitored(values)]
     needed = [item for group, resource in kinds for item in _all("create get delete", group, resource)]
     needed += (
         _all("list", "", "configmaps")
@@ -84,6 +84,17 @@ def _has_budget(values: Mapping[str, Any]) -> bool:
     budgets = [{**(worker.get(_BUDGET) or {}), **(group.get(_BUDGET) or {})} for group in groups]
     spared = scheduler.get("enabled", True) and _enabled(scheduler.get(_BUDGET), default=True)
     return bool(spared) or any(_enabled(budget, default=False) for budget in budgets)
+
+
+def _monitored(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Kinds of the Prometheus operator's; those in other namespaces are not asked after."""
+    metrics = values.get("metrics") or {}
+    wanted = {key: metrics.get(key) or {} for key in contract.MONITORS}
+    return [
+        kind
+        for key, kind in contract.MONITORS.items()
+        if _enabled(wanted[key], default=False) and not wanted[key].get("namespace")
+    ]
 
 
 def _enabled(values: Mapping[str, Any] | None, *, default: bool) -> bool:

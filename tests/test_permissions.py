@@ -97,6 +97,13 @@ def test_whether_there_is_an_agent(values: dict[str, Any], expected: object) -> 
     assert permissions.has_agent(values) is expected
 
 
+def test_monitors() -> None:
+    """Monitors and rules take rights where the values have some here; those elsewhere are not this namespace's."""
+    here = {"metrics": {"podMonitor": {"enabled": True}, "prometheusRule": {"enabled": True, "namespace": "other"}}}
+    more = set(installing(here, outside=False)) - set(installing({}, outside=False))
+    assert {(item.group, item.resource) for item in more} == {("monitoring.coreos.com", "podmonitors")}
+
+
 @pytest.mark.parametrize("values", [{}, LOCAL, NO_BUDGET, NO_POLICIES, NO_AGENT, {**LOCAL, **NO_AGENT}], ids=str)
 @pytest.mark.parametrize("outside", [False, True])
 def test_each_of_them_is_missed(values: dict[str, Any], *, outside: bool) -> None:

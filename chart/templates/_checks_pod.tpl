@@ -111,7 +111,7 @@ Refusals of what the parts of a pod can't be to each other; _checks.tpl calls da
 {{- $at := printf "%s.mounts.volumes" .path -}}
 {{- $seen := list -}}
 {{- range $index, $volume := .role.mounts.volumes -}}
-{{- if has $volume.name (list "dask-scratch" "dask-files" "dask-tls" "dask-agent") -}}
+{{- if has $volume.name (list "dask-scratch" "dask-files" "dask-tls" "dask-agent" "dask-packages") -}}
 {{- fail (printf "%s[%d].name is %s, which is the chart's own. Choose another name." $at $index $volume.name) -}}
 {{- end -}}
 {{- if has $volume.name $seen -}}
@@ -123,7 +123,7 @@ Refusals of what the parts of a pod can't be to each other; _checks.tpl calls da
 
 {{- define "dask.checkMounts" -}}
 {{- $at := include "dask.keyOf" (merge (dict "key" "volumeMounts") .) -}}
-{{- $known := list "dask-scratch" "dask-files" "dask-tls" "dask-agent" -}}
+{{- $known := list "dask-scratch" "dask-files" "dask-tls" "dask-agent" "dask-packages" -}}
 {{- range .role.mounts.volumes -}}
 {{- $known = append $known .name -}}
 {{- end -}}
@@ -133,7 +133,7 @@ Refusals of what the parts of a pod can't be to each other; _checks.tpl calls da
 {{- if not (has $mount.name $known) -}}
 {{- fail (printf "%s.name is %s, but there is no such volume. Add it to mounts.volumes, or correct the name." $here $mount.name) -}}
 {{- end -}}
-{{- if and $.own (regexMatch "^/etc/dask-(kubernetes-helm(-agent)?|tls)/?$" $mount.mountPath) -}}
+{{- if and $.own (regexMatch "^(/etc/dask-(kubernetes-helm(-agent)?|tls)|/opt/dask-packages)/?$" $mount.mountPath) -}}
 {{- fail (printf "%s.mountPath is %s, where the chart's own files are. Choose another path." $here $mount.mountPath) -}}
 {{- end -}}
 {{- if has $mount.mountPath $seen -}}

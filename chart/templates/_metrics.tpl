@@ -107,6 +107,9 @@ The chart's own alerts, from files/alerts.yaml, with what the values say of each
 {{/* Argument: root. */}}
 {{- define "dask.checkMetrics" -}}
 {{- $metrics := .Values.metrics -}}
+{{- range $key, $values := $metrics -}}
+{{- include "dask.checkLabels" (dict "path" (printf "metrics.%s" $key) "role" $values) -}}
+{{- end -}}
 {{- if and $metrics.serviceMonitor.enabled (not .Values.scheduler.enabled) -}}
 {{- fail "metrics.serviceMonitor.enabled is true, but scheduler.enabled is false, so there is no scheduler to read metrics of. Set metrics.serviceMonitor.enabled to false; metrics.podMonitor is for the workers." -}}
 {{- end -}}

@@ -61,10 +61,7 @@ topologySpreadConstraints:
   {{- include "dask.topologySpread" $ | nindent 2 }}
 {{- end }}
 terminationGracePeriodSeconds: {{ .role.terminationGracePeriodSeconds }}
-{{- with .role.initContainers }}
-initContainers:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
+{{- include "dask.initContainers" . }}
 volumes:
   # The root file system is read-only; Dask spills and unpacks here.
   - name: dask-scratch
@@ -73,6 +70,7 @@ volumes:
       sizeLimit: {{ . | quote }}
       {{- else }} {}
       {{- end }}
+  {{- include "dask.packagesVolume" . }}
   - name: dask-files
     configMap:
       name: {{ include "dask.podFiles" .root }}
@@ -86,10 +84,10 @@ volumes:
         - key: {{ base $path }}
           path: {{ trimPrefix "files/" $path }}
         {{- end }}
-  {{- if .root.Values.tls.secretName }}
+  {{- if include "dask.tlsSource" .root }}
   - name: dask-tls
     secret:
-      secretName: {{ .root.Values.tls.secretName | quote }}
+      secretName: {{ include "dask.tlsSecret" .root | quote }}
       items:
         {{- range include "dask.tlsFiles" . | fromYamlArray }}
         - {key: {{ . | quote }}, path: {{ . | quote }}}
@@ -122,7 +120,9 @@ A pod template with what the values add to it last. Arguments: text (the templat
 {{- $image := include "dask.imageValues" . | fromYaml -}}
 image: {{ include "dask.image" . | quote }}
 imagePullPolicy: {{ $image.pullPolicy }}
-{{- with .role.command }}
+{{- $start := dict -}}
+{{- include "dask.start" (dict "role" .role "component" .component "into" $start) }}
+{{- with $start.command }}
 command:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -166,23 +166,18 @@ know of a prefix.
 {{- if $own -}}own{{- else -}}{{ .role.dashboard | ternary "later" "no" }}{{- end -}}
 {{- end }}
 
-{{/* What writes to a home or a temporary folder finds one that is writable, unless the user names another. */}}
+{{/* Variables of the main container. */}}
 {{- define "dask.env" -}}
 {{- $own := list -}}
 {{- range .role.env -}}
 {{- $own = append $own .name -}}
 {{- end -}}
-{{- range list "HOME" "DASK_TEMPORARY_DIRECTORY" }}
-{{- if not (has . $own) }}
-- name: {{ . }}
-  value: /dask
-{{- end }}
-{{- end }}
+{{- include "dask.homeEnv" . }}
 {{- if eq (include "dask.dashboard" .) "later" }}
 - name: DASKHELM_DASHBOARD
   value: later
 {{- end }}
-{{- if .root.Values.tls.secretName }}
+{{- if include "dask.tlsSource" .root }}
 {{- range $name, $value := include "dask.tlsVariables" . | fromYaml }}
 {{- if not (has $name $own) }}
 - name: {{ $name }}
@@ -190,39 +185,11 @@ know of a prefix.
 {{- end }}
 {{- end }}
 {{- end }}
-{{- with .role.env }}
+{{- $all := dict }}
+{{- include "dask.ownEnv" (dict "role" .role "component" .component "into" $all) }}
+{{- with $all.env }}
 {{ toYaml . }}
 {{- end }}
-{{- end }}
-
-{{/*
-Dask's configuration for encrypted comms, by which nobody without a certificate gets a connection. A worker is a client
-as well, in tasks that use the cluster.
-*/}}
-{{- define "dask.tlsVariables" -}}
-{{- $keys := .root.Values.tls.keys -}}
-{{- $folder := "/etc/dask-tls" -}}
-{{- $prefix := include "dask.tlsRole" . -}}
-{{- $roles := ternary (list "SCHEDULER") (list "WORKER" "CLIENT") (eq $prefix "scheduler") -}}
-DASK_DISTRIBUTED__COMM__DEFAULT_SCHEME: tls
-DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION: "true"
-DASK_DISTRIBUTED__COMM__TLS__CA_FILE: {{ $folder }}/{{ $keys.ca }}
-{{- range $roles }}
-DASK_DISTRIBUTED__COMM__TLS__{{ . }}__CERT: {{ $folder }}/{{ get $keys (printf "%sCert" $prefix) }}
-DASK_DISTRIBUTED__COMM__TLS__{{ . }}__KEY: {{ $folder }}/{{ get $keys (printf "%sKey" $prefix) }}
-{{- end }}
-{{- end }}
-
-{{/* Whose certificate a pod has: the reaper, which is there where there is no scheduler, has the workers'. */}}
-{{- define "dask.tlsRole" -}}
-{{- and (eq .component "scheduler") .root.Values.scheduler.enabled | ternary "scheduler" "worker" -}}
-{{- end }}
-
-{{/* The files of the Secret that a role needs, and no others: code of users runs there. */}}
-{{- define "dask.tlsFiles" -}}
-{{- $keys := .root.Values.tls.keys -}}
-{{- $role := include "dask.tlsRole" . -}}
-{{- toYaml (list $keys.ca (get $keys (printf "%sCert" $role)) (get $keys (printf "%sKey" $role)) | uniq) -}}
 {{- end }}
 
 {{/* Mounts of the writable folders, and the user's own, which take the place of the chart's. */}}
@@ -241,7 +208,8 @@ DASK_DISTRIBUTED__COMM__TLS__{{ . }}__KEY: {{ $folder }}/{{ get $keys (printf "%
 - name: dask-files
   mountPath: /etc/dask-kubernetes-helm
   readOnly: true
-{{- if .root.Values.tls.secretName }}
+{{- include "dask.packagesMount" . }}
+{{- if include "dask.tlsSource" .root }}
 - name: dask-tls
   mountPath: /etc/dask-tls
   readOnly: true

@@ -38,6 +38,7 @@ _DURATION = {"oneOf": [{"type": "null"}, *_TIME["oneOf"]]}
 #: A part of a Deployment's name.
 _GROUP_NAME = "^[a-z]([-a-z0-9]{0,18}[a-z0-9])?$"
 _WORDS = {"type": "array", "items": {"type": "string"}}
+_PACKAGES = {"type": "array", "items": {"type": "string", "pattern": r"^\S+$"}}
 _TEMPLATE = {
     "type": "object",
     "properties": {
@@ -97,6 +98,18 @@ TYPES: dict[str, dict[str, Any]] = {
     "keys.schedulerKey": forms.FILE_KEY,
     "keys.workerCert": forms.FILE_KEY,
     "keys.workerKey": forms.FILE_KEY,
+    "validityDays": forms.number(1, 36500),
+    "issuerRef": {
+        "type": "object",
+        "properties": {
+            "name": {**forms.SUBDOMAIN, "description": "Name of the issuer."},
+            "kind": {**forms.SOMETHING, "description": "Issuer (which is the default) or ClusterIssuer."},
+            "group": {**forms.SUBDOMAIN, "description": "cert-manager.io, unless the issuer is somebody else's."},
+        },
+        "additionalProperties": False,
+    },
+    "certManager.duration": {"type": "string", "pattern": "^([0-9]+(h|m|s))+$"},
+    "certManager.renewBefore": {"type": "string", "pattern": "^([0-9]+(h|m|s))+$"},
     "serviceTemplate": _TEMPLATE,
     "podTemplate": _TEMPLATE,
     "container": {"type": "object"},
@@ -125,6 +138,9 @@ TYPES: dict[str, dict[str, Any]] = {
     "portDashboard": _PORT,
     "threads_per_worker": {"type": ["integer", "null"], "minimum": 1},
     "memory_limit": {"oneOf": [{"type": "null"}, *_AMOUNT["oneOf"]]},
+    "extraPackages.pip": _PACKAGES,
+    "extraPackages.conda": _PACKAGES,
+    "extraPackages.apt": _PACKAGES,
     "env": _kinds("EnvVar"),
     "envFrom": _kinds("EnvFromSource"),
     "extraArgs": {"type": "array", "items": {"type": ["string", "number"]}},
@@ -144,6 +160,7 @@ TYPES: dict[str, dict[str, Any]] = {
     "nodeSelector": _LABELS,
     "topologySpreadConstraints": _kinds("TopologySpreadConstraint"),
     "terminationGracePeriodSeconds": {"type": "integer", "minimum": 0},
+    "tests.timeout": {"type": "integer", "minimum": 1},
     "securityContext": _kind("PodSecurityContext"),
     "containerSecurityContext": _kind("SecurityContext"),
     "strategy": _kind("DeploymentStrategy"),

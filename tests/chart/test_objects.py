@@ -44,17 +44,21 @@ def _component(item: Object) -> str:
 
 
 def test_what_there_is() -> None:
-    """A release is two Deployments, a Service, accounts, files, policies and the agent's Role, all in its namespace."""
+    """Two Deployments, a Service, accounts, files, policies, certificates, the agent's Role, and a test."""
     expected = [
         ("ConfigMap", "agent"),
         ("ConfigMap", "pod-files"),
         ("Deployment", "scheduler"),
         ("Deployment", "worker"),
         ("NetworkPolicy", "scheduler"),
+        ("NetworkPolicy", "test"),
         ("NetworkPolicy", "worker"),
+        ("Pod", "test"),
         ("PodDisruptionBudget", "scheduler"),
         ("Role", "agent"),
         ("RoleBinding", "agent"),
+        ("Secret", "tls"),
+        ("Secret", "tls"),
         ("Service", "scheduler"),
         ("ServiceAccount", "scheduler"),
         ("ServiceAccount", "worker"),
@@ -70,10 +74,10 @@ def test_marks_of_the_contract(files: tuple[Path, ...]) -> None:
         found = _labels(item)
         assert found[contract.PART_OF_LABEL] == contract.PART_OF
         assert found[contract.INSTANCE_LABEL] == "demo"
-        assert found[contract.COMPONENT_LABEL] in {*ROLES, contract.AGENT, "pod-files"}
+        assert found[contract.COMPONENT_LABEL] in {*ROLES, contract.AGENT, contract.TEST, contract.METRICS, "pod-files", "tls"}
     common = {"ServiceAccount", "NetworkPolicy"}
     workers = [item for item in objects if _component(item) == "worker" and item["kind"] not in common]
-    groups = {contract.DEFAULT_GROUP} | ({"gpu"} if EVERYTHING in files else set())
+    groups = {contract.DEFAULT_GROUP} | ({"gpu"} if {EVERYTHING, VALUES / "gpu.yaml"} & {*files} else set())
     assert groups == {_labels(item)[contract.GROUP_LABEL] for item in workers}
     ports = one(objects, "Service", "scheduler")["spec"]["ports"]
     assert [port["name"] for port in ports] == [contract.COMM_PORT_NAME, contract.DASHBOARD_PORT_NAME]
@@ -84,15 +88,18 @@ def test_marks_of_the_contract(files: tuple[Path, ...]) -> None:
 
 @every_file
 def test_installing_needs_what_the_package_asks_for(files: tuple[Path, ...]) -> None:
-    """The kinds that are rendered are those that Python checks the user's permissions for."""
+    """The kinds that are rendered are those that Python checks the user's permissions for, but for hooks'."""
 
     def kinds(*files: Path) -> set[tuple[str, str]]:
         plural = {"NetworkPolicy": "networkpolicies"}
-        found = ((item["apiVersion"].rpartition("/")[0], item["kind"]) for item in render({}, *files))
+        objects = [item for item in render({}, *files) if "helm.sh/hook" not in item["metadata"].get("annotations", {})]
+        found = ((item["apiVersion"].rpartition("/")[0], item["kind"]) for item in objects)
         return {(group, plural.get(kind, f"{kind.lower()}s")) for group, kind in found}
 
-    assert kinds(*files) <= set(contract.INSTALLED)
-    assert set(contract.INSTALLED) == kinds()
+    # Helm's own records are Secrets, so the right to those is asked for in any case.
+    asked = set(contract.INSTALLED) | {("", "secrets")}
+    assert kinds(*files) <= asked | {*contract.MONITORS.values()}
+    assert asked == kinds()
 
 
 @every_file
@@ -101,7 +108,8 @@ def test_metadata_is_valid(files: tuple[Path, ...]) -> None:
     expected = {"name", "instance", "component", "part-of", "managed-by", "version"}
     for item in render({}, *files):
         assert re.fullmatch(DNS_LABEL, item["metadata"]["name"])
-        assert "namespace" not in item["metadata"]
+        # Where everything is on, those are in a namespace of their own.
+        assert ("namespace" in item["metadata"]) is (_component(item) == contract.METRICS)
         found = _labels(item)
         assert {f"app.kubernetes.io/{name}" for name in expected} | {"helm.sh/chart"} <= found.keys()
         assert [value for value in found.values() if not re.fullmatch(LABEL_VALUE, value)] == []
