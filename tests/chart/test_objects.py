@@ -74,7 +74,14 @@ def test_marks_of_the_contract(files: tuple[Path, ...]) -> None:
         found = _labels(item)
         assert found[contract.PART_OF_LABEL] == contract.PART_OF
         assert found[contract.INSTANCE_LABEL] == "demo"
-        assert found[contract.COMPONENT_LABEL] in {*ROLES, contract.AGENT, contract.TEST, contract.METRICS, "pod-files", "tls"}
+        assert found[contract.COMPONENT_LABEL] in {
+            *ROLES,
+            contract.AGENT,
+            contract.TEST,
+            contract.METRICS,
+            "pod-files",
+            "tls",
+        }
     common = {"ServiceAccount", "NetworkPolicy"}
     workers = [item for item in objects if _component(item) == "worker" and item["kind"] not in common]
     groups = {contract.DEFAULT_GROUP} | ({"gpu"} if {EVERYTHING, VALUES / "gpu.yaml"} & {*files} else set())
