@@ -231,7 +231,8 @@ def test_a_scheduler_elsewhere(more: Object, *, widest: bool) -> None:
 )
 def test_addresses(url: str, cidr: str, port: int) -> None:
     """Whatever way an address is written, the rules have it."""
-    objects = render(merge(LOCAL, RESTRICTED, {"worker": {"custom_scheduler_url": url}}))
+    encrypted = {"tls": {"secretName": "s"}} if url.startswith("tls:") else {}
+    objects = render(merge(LOCAL, RESTRICTED, encrypted, {"worker": {"custom_scheduler_url": url}}))
     spec = one([item for item in objects if item["kind"] == "NetworkPolicy"], "NetworkPolicy", "worker")["spec"]
     assert {"ipBlock": {"cidr": cidr}} in spec["ingress"][0]["from"]
     (rule,) = (rule for rule in spec["egress"] if {"ipBlock": {"cidr": cidr}} in rule.get("to", ()))
@@ -308,14 +309,14 @@ def test_kubernetes_knows_them(values: Object, helm: str) -> None:
         assert "Ingress" in item["spec"]["policyTypes"]
         assert [rule for rule in item["spec"].get("ingress") or () if not rule.get("from")] == []
     assert {item["metadata"]["name"] for item in policies} <= {
-        f"demo-dask-{role}" for role in ("scheduler", "worker", "reaper")
+        f"demo-dask-{role}" for role in ("scheduler", "worker", "reaper", "test")
     }
 
 
 def test_everything() -> None:
     """With every value the policies are still valid, and a release's own label decides."""
     objects = [item for item in render({}, EVERYTHING) if item["kind"] == "NetworkPolicy"]
-    assert len(objects) == 2
+    assert len(objects) == 3
     client = Party("c", "x", {"example.com/dask": "demo"}, {"example.com/notebooks": "yes"})
     scheduler = next(item for item in _pods_of_everything() if item.labels[contract.COMPONENT_LABEL] == "scheduler")
     found = Policies([("ns", item) for item in objects])

@@ -204,5 +204,6 @@ def test_environments_say_only_what_differs(name: str) -> None:
 def test_kubernetes_knows_every_field(name: str) -> None:
     """Every object is valid by the strict schemas of Kubernetes 1.34 (claims of devices aside)."""
     files = {"everything": (EVERYTHING,), "default": ()}.get(name, (VALUES / f"{name}.yaml",))
-    for item in render({}, *files):
+    own = [item for item in render({}, *files) if not item["apiVersion"].startswith("cert-manager.io/")]
+    for item in own:
         kubernetes_validate.validate(item, "1.34", strict=True)
