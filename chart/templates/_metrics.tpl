@@ -17,9 +17,9 @@ Metadata of an object for monitoring. One in another namespace can't belong to t
 take for gone. Arguments: root, component, name, values (namespace, labels and annotations of it).
 */}}
 {{- define "dask.monitorMetadata" -}}
-name: {{ .name }}
+name: {{ .name | quote }}
 {{- with .values.namespace }}
-namespace: {{ . }}
+namespace: {{ . | quote }}
 {{- end }}
 {{- if has .values.namespace (list "" .root.Release.Namespace) }}
 {{- with include "dask.ownerReferences" .root }}

@@ -58,14 +58,20 @@ _RULE = {
 }
 
 
+_ON = {"description": "Whether there is this alert.", "type": "boolean"}
+_LONG = {"description": "For how long it must be so, e.g. 5m.", **_FOR}
+_BAD = {"description": "The alert's label severity.", **forms.VALUE}
+_BEYOND = {"description": "Beyond which number.", "type": "number", "minimum": 0}
+
+
 def _alerts() -> Schema:
     """Each alert of the chart; a threshold where its expression has one."""
     found = {}
     for name, alert in yaml.safe_load(ALERTS.read_text()).items():
-        level = {"threshold": {"type": "number", "minimum": 0}} if "THRESHOLD" in alert["expr"] else {}
+        level = {"threshold": _BEYOND} if "THRESHOLD" in alert["expr"] else {}
         found[name] = {
             "description": alert["summary"].replace("{{ $labels.", "").replace(" }}", ""),
-            **_closed(enabled={"type": "boolean"}, for_=_FOR, severity=forms.VALUE, **level),
+            **_closed(enabled=_ON, for_=_LONG, severity=_BAD, **level),
         }
     return _closed(**found)
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from dask_kubernetes_helm.values import merge
-from tests.chart import golden, schema
+from tests.chart import golden, monitoring, schema
 from tests.chart.helm import CHART, ENVIRONMENTS, EVERYTHING, VALUES, Object, attempt, render, run, text
 
 DEFAULTS: Object = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -20,6 +20,8 @@ MOST: Object = yaml.safe_load(EVERYTHING.read_text())
 SCHEMA: Object = json.loads((CHART / "values.schema.json").read_text())
 #: Kubernetes' own objects: their keys are its own, and any of them may be given.
 FREE = ("securityContext", "containerSecurityContext", "startupProbe", "readinessProbe", "livenessProbe", "strategy")
+#: What is one value to the chart: each alert has the same keys, and labels are anybody's.
+FREE += ("alerts", "labels")
 
 
 def _closed(node: Object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Object]]:
@@ -67,6 +69,10 @@ KEPT = (
 MADE = (("tls", "generated", "validityDays"), ("tls", "generated", "offline"))
 #: Values that mean something beside others only, by where those are.
 BESIDE: dict[tuple[str, ...], Object] = {
+    **{
+        ("metrics", kind): {"metrics": {kind: {"enabled": True}}}
+        for kind in ("serviceMonitor", "podMonitor", "prometheusRule", "dashboards")
+    },
     ("tls", "keys"): {"tls": {"secretName": "s"}},
     ("tls", "certManager"): {"tls": {"certManager": {"enabled": True}}},
     ("networkPolicy", "egress"): {"networkPolicy": {"egress": {"restricted": True}}},
@@ -93,7 +99,15 @@ def test_schema_and_values_name_the_same_keys() -> None:
     named = {path for path, _ in _closed(SCHEMA)}
     given = {path[:depth] for path in LEAVES for depth in range(1, len(path) + 1)}
     # Inside of env, resources, pullSecrets and overlays the schema knows the keys of items that no default has.
-    open_ones = {"env", "resources", "pullSecrets", "podTemplate", "serviceTemplate", "namespaceSelector", "issuerRef"}
+    open_ones = {
+        "env",
+        "resources",
+        "pullSecrets",
+        "podTemplate",
+        "serviceTemplate",
+        "namespaceSelector",
+        "issuerRef",
+    } | {"alerts"}
     inner = {path for path in named if open_ones & set(path[:-1])}
     assert given == named - inner - {("global",)}
 
@@ -206,4 +220,5 @@ def test_kubernetes_knows_every_field(name: str) -> None:
     files = {"everything": (EVERYTHING,), "default": ()}.get(name, (VALUES / f"{name}.yaml",))
     own = [item for item in render({}, *files) if not item["apiVersion"].startswith("cert-manager.io/")]
     for item in own:
-        kubernetes_validate.validate(item, "1.34", strict=True)
+        if item["kind"] not in monitoring.OBJECTS:  # test_metrics.py has the schema of those
+            kubernetes_validate.validate(item, "1.34", strict=True)
