@@ -25,4 +25,5 @@ def dask_setup(scheduler: Any) -> None:
     desk.open()
     agent.start(scheduler, desk)
     if drawing.is_wanted():
-        scheduler.drawing = asyncio.ensure_future(drawing.draw(scheduler, drawing.SCHEDULER, _LATER))
+        drawn = drawing.draw(scheduler, drawing.SCHEDULER, _LATER, drawing.prefix())
+        scheduler.drawing = asyncio.ensure_future(drawn)

@@ -173,6 +173,12 @@ know of a prefix.
 {{- if eq (include "dask.dashboard" .) "later" }}
 - name: DASKHELM_DASHBOARD
   value: later
+{{- if eq .component "scheduler" }}
+{{- with include "dask.dashboardPrefix" .root }}
+- name: DASKHELM_DASHBOARD_PREFIX
+  value: {{ . | quote }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if .root.Values.tls.secretName }}
 {{- range $name, $value := include "dask.tlsVariables" . | fromYaml }}

@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from tests.chart import exposure
+
 CHART = Path(__file__).parents[2] / "chart"
 VALUES, SCHEMA = CHART / "values.yaml", CHART / "values.schema.json"
 
@@ -89,6 +91,7 @@ TYPES: dict[str, dict[str, Any]] = {
     "matchNodePurpose": {"enum": ["prefer", "require", "ignore"]},
     "serviceType": {"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
     "servicePort": _PORT,
+    **exposure.TYPES,
     "portDashboard": _PORT,
     "threads_per_worker": {"type": ["integer", "null"], "minimum": 1},
     "memory_limit": {"oneOf": [{"type": "null"}, *_AMOUNT["oneOf"]]},
