@@ -15,9 +15,14 @@ COMPONENT_LABEL = "app.kubernetes.io/component"
 CHART_LABEL = "helm.sh/chart"
 GROUP_LABEL = "dask.org/worker-group"
 
+#: On the scheduler's Service: a template of links to the dashboard.
+LINK_ANNOTATION = "dask.org/dashboard-link"
+
 SCHEDULER, WORKER, AGENT, OWNER = "scheduler", "worker", "agent", "owner"
 #: The pod that notices where a scheduler outside of the release has gone.
 REAPER = "reaper"
+#: The Service that the dashboard may have of its own, and the notebook server.
+DASHBOARD, JUPYTER = "dashboard", "jupyter"
 DEFAULT_GROUP = "default"
 
 COMM_PORT, COMM_PORT_NAME = 8786, "tcp-comm"

@@ -1,6 +1,6 @@
 """Types of the values by which a release is reached from outside; schema.py adds them to the others.
 
-Belongs here: what a default can't tell of Services, routes and Jupyter. Never here: descriptions, which values.yaml has.
+Belongs here: what a default can't tell of Services, routes, Jupyter. Never here: descriptions, which are values.yaml's.
 """
 
 from __future__ import annotations
