@@ -48,6 +48,11 @@ INSTALLED = (
 #: Created where `scheduler.podDisruptionBudget` asks for one.
 PDB = ("policy", "poddisruptionbudgets")
 
+#: Created where webUI or jupyter asks for one by the key.
+ROUTES = {"ingress": ("networking.k8s.io", "ingresses"), "httpRoute": ("gateway.networking.k8s.io", "httproutes")}
+#: Created where `jupyter.persistence` asks for one.
+CLAIMS = ("", "persistentvolumeclaims")
+
 _HERE = Path(__file__).parent
 
 

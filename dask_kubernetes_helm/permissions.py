@@ -57,6 +57,7 @@ def installing(values: Mapping[str, Any], *, outside: bool) -> list[Permission]:
     kinds = [*contract.INSTALLED, ("", "secrets")]
     if mine and scheduler.get("podDisruptionBudget"):
         kinds.append(contract.PDB)
+    kinds += _exposed(values, mine=mine)
     needed = [item for group, resource in kinds for item in _all("create get delete", group, resource)]
     needed += (
         _all("list", "", "configmaps")
@@ -73,6 +74,18 @@ def installing(values: Mapping[str, Any], *, outside: bool) -> list[Permission]:
 def has_agent(values: Mapping[str, Any]) -> bool:
     """Whether a release with these values has an agent."""
     return bool((values.get("agent") or {}).get("enabled", True))
+
+
+def _exposed(values: Mapping[str, Any], *, mine: bool) -> list[tuple[str, str]]:
+    """What ways in from outside and notebooks need besides."""
+    jupyter = values.get("jupyter") or {}
+    notebooks = bool(jupyter.get("enabled"))
+    fronts = [values.get("webUI") or {}] * mine + [jupyter] * notebooks
+    kinds = [
+        kind for key, kind in contract.ROUTES.items() if any((front.get(key) or {}).get("enabled") for front in fronts)
+    ]
+    kept = jupyter.get("persistence") or {}
+    return kinds + [contract.CLAIMS] * (notebooks and bool(kept.get("enabled")) and not kept.get("existingClaim"))
 
 
 def missing(rules: Iterable[dict[str, Any]], needed: Iterable[Permission]) -> list[Permission]:

@@ -23,6 +23,12 @@ the other pods it calls the Kubernetes API, so it has a Role of its own.
 {{ include "dask.path" .root.Values.jupyter.baseUrl }}{{ .page }}
 {{- end }}
 
+{{/* The URL from outside; empty where it can't be told. Argument: root. */}}
+{{- define "dask.jupyterUrl" -}}
+{{- $jupyter := .Values.jupyter -}}
+{{- include "dask.outsideUrl" (dict "ingress" $jupyter.ingress "httpRoute" $jupyter.httpRoute "prefix" (include "dask.path" $jupyter.baseUrl)) -}}
+{{- end }}
+
 {{/* What the server is told. The token is read from its file, so that no variable and no argument has it. Argument: root. */}}
 {{- define "dask.jupyterConfig" -}}
 from pathlib import Path
@@ -40,6 +46,9 @@ c.ServerApp.base_url = {{ include "dask.jupyterPage" (dict "root" . "page" "/") 
 c.ServerApp.root_dir = {{ .Values.jupyter.home | toJson }}
 c.ServerApp.open_browser = False
 c.ServerApp.allow_remote_access = True
+{{- with include "dask.jupyterUrl" . }}
+c.ServerApp.custom_display_url = {{ printf "%s/lab" . | toJson }}
+{{- end }}
 {{- with .Values.jupyter.extraConfig }}
 {{ . }}
 {{- end }}

@@ -67,12 +67,15 @@ def test_marks_of_the_contract(files: tuple[Path, ...]) -> None:
         found = _labels(item)
         assert found[contract.PART_OF_LABEL] == contract.PART_OF
         assert found[contract.INSTANCE_LABEL] == "demo"
-        assert found[contract.COMPONENT_LABEL] in {*ROLES, contract.AGENT, "pod-files"}
+        known = {*ROLES, contract.AGENT, contract.DASHBOARD, contract.JUPYTER, "pod-files"}
+        assert found[contract.COMPONENT_LABEL] in known
     workers = [item for item in objects if _component(item) == "worker" and item["kind"] != "ServiceAccount"]
     groups = {contract.DEFAULT_GROUP} | ({"gpu"} if EVERYTHING in files else set())
     assert groups == {_labels(item)[contract.GROUP_LABEL] for item in workers}
-    ports = one(objects, "Service", "scheduler")["spec"]["ports"]
-    assert [port["name"] for port in ports] == [contract.COMM_PORT_NAME, contract.DASHBOARD_PORT_NAME]
+    services = [item for item in objects if item["kind"] == "Service" and _component(item) != contract.JUPYTER]
+    assert _component(services[-1]) == "scheduler"
+    ports = [port["name"] for item in reversed(services) for port in item["spec"]["ports"]]
+    assert ports == [contract.COMM_PORT_NAME, contract.DASHBOARD_PORT_NAME]
     listening = one(objects, "Deployment", "scheduler")["spec"]["template"]["spec"]["containers"][0]["ports"]
     expected = {contract.COMM_PORT_NAME: contract.COMM_PORT, contract.DASHBOARD_PORT_NAME: contract.DASHBOARD_PORT}
     assert expected.items() <= {port["name"]: port["containerPort"] for port in listening}.items()
@@ -82,7 +85,9 @@ def test_marks_of_the_contract(files: tuple[Path, ...]) -> None:
 def test_installing_needs_what_the_package_asks_for(files: tuple[Path, ...]) -> None:
     """The kinds that are rendered are those that Python checks the user's permissions for."""
     rendered = {(item["apiVersion"].rpartition("/")[0], item["kind"].lower() + "s") for item in render({}, *files)}
-    assert rendered <= set(contract.INSTALLED) | {contract.PDB}
+    rendered = {(group, name.replace("ingresss", "ingresses")) for group, name in rendered}
+    asked = {contract.PDB, contract.CLAIMS, *contract.ROUTES.values()}
+    assert rendered <= set(contract.INSTALLED) | asked
     default = {(item["apiVersion"].rpartition("/")[0], item["kind"].lower() + "s") for item in render()}
     assert set(contract.INSTALLED) == default
 
@@ -123,7 +128,8 @@ def test_selectors_take_their_own_pods_only(files: tuple[Path, ...]) -> None:
     for release, objects in releases.items():
         for component, selector in _selectors(objects):
             taken = [(owner, role) for owner, role, item in pods if _selects(selector, item)]
-            assert [(release, component)] == taken
+            # The dashboard is a part of the scheduler.
+            assert [(release, component.replace(contract.DASHBOARD, "scheduler"))] == taken
 
 
 def test_two_releases_share_no_name() -> None:
