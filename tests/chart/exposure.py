@@ -50,7 +50,7 @@ TYPES: dict[str, dict[str, Any]] = {
     "sessionAffinity": {"enum": ["", "None", "ClientIP"]},
     "sessionAffinityTimeout": {"type": ["integer", "null"], "minimum": 1, "maximum": 86400},
     "webUI.prefix": _PREFIX,
-    "webUI.link": {"type": "string", "pattern": "^(https?://\\S+|\\S*\\{\\S+)?$"},
+    "webUI.link": {"type": "string", "pattern": r"^((https?|\{scheme\})://([^{}\s]|\{host\}|\{port\})+)?$"},
     "ingress.hosts": _HOSTS,
     "ingress.path": {"type": "string", "pattern": "^(/.*)?$"},
     "ingress.className": _NAME,
