@@ -7,13 +7,16 @@ A dashboard on a Service of its own is reached by that, where it can be, else by
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 from dask_kubernetes_helm import contract, diagnosis, routing
 from dask_kubernetes_helm.connect import Connection, Router, accepts
 from dask_kubernetes_helm.kube import Object
 from dask_kubernetes_helm.schedulerpod import SchedulerPod
 
-#: Seconds in which its address must take a connection: the scheduler that it is part of answers already.
-_TRIAL = 2.0
+#: Seconds in which its address must take a connection, as the scheduler itself answers already; between tries.
+_TRIAL, _INTERVAL = 2.0, 0.1
 
 
 async def lead(connection: Connection, router: Router, own: Object) -> None:
@@ -35,7 +38,7 @@ async def lead(connection: Connection, router: Router, own: Object) -> None:
         host, port = f"{own['metadata']['name']}.{router.kube.namespace}.svc", routing.ports(own)[1]
     else:
         host, port = _outside(router, own)
-        if not host or not await accepts(host, port, _TRIAL):
+        if not host or not await _accepts(host, port):
             if not connection.tunnels:  # the scheduler is reached by an address
                 tunnel = await SchedulerPod(router.kube, router.release).tunnel(
                     contract.DASHBOARD_PORT, router.wanted.dashboard_port
@@ -44,6 +47,16 @@ async def lead(connection: Connection, router: Router, own: Object) -> None:
                 connection.dashboard_host, connection.dashboard_port = tunnel.host, tunnel.port
             return
     connection.dashboard_host, connection.dashboard_port = routing.url_host(host), port
+
+
+async def _accepts(host: str, port: int) -> bool:
+    """Whether a connection can be made, for which nodes may still be getting ready."""
+    deadline = time.monotonic() + _TRIAL
+    while (left := deadline - time.monotonic()) > 0:
+        if await accepts(host, port, left):
+            return True
+        await asyncio.sleep(_INTERVAL)
+    return False
 
 
 def _outside(router: Router, own: Object) -> tuple[str, int]:

@@ -51,6 +51,11 @@ def _nothing() -> None:
     pass
 
 
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashboards, "_TRIAL", 0.3)
+
+
 @pytest.fixture
 async def listening() -> AsyncIterator[int]:
     """A port that takes connections."""

@@ -95,6 +95,8 @@ metadata:
   {{- include "dask.serviceMetadata" (dict "root" . "component" "dashboard" "name" (include "dask.dashboardServiceName" .) "annotations" $values.serviceAnnotations "options" $values.service) | nindent 2 }}
 spec:
   {{- include "dask.serviceOptions" (dict "type" $values.serviceType "address" $values.loadBalancerIP "options" $values.service) | nindent 2 }}
+  # As the scheduler's: whoever has found the scheduler finds its dashboard.
+  publishNotReadyAddresses: true
   selector:
     {{- include "dask.selectorLabels" (dict "root" . "component" "scheduler") | nindent 4 }}
   ports:
