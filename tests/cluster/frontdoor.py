@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 Object = dict[str, Any]
@@ -49,13 +49,24 @@ class FrontDoor:
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
         found = self._backend(headers["host"].partition(":")[0], first.split()[1].partition("?")[0])
-        if found is None:
-            writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-        else:
+        async with _closing(writer):
+            if found is None:
+                writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                return
             far_reader, far_writer = await asyncio.open_connection(*found)
-            far_writer.write(head)
-            await asyncio.gather(_pass(reader, far_writer), _pass(far_reader, writer))
+            async with _closing(far_writer):
+                far_writer.write(head)
+                await asyncio.gather(_pass(reader, far_writer), _pass(far_reader, writer))
+
+
+@contextlib.asynccontextmanager
+async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -24,7 +24,7 @@ class Notebook:
     """
 
     def __init__(self, url: str, token: str) -> None:
-        self.url, self._headers = url, {"Authorization": f"token {token}"}
+        self.url, self.token, self._headers = url, token, {"Authorization": f"token {token}"}
         self._kernel = ""
 
     def status(self, page: str, *, with_token: bool = True) -> int:

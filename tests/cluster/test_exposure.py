@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
 from dask_kubernetes_helm import HelmCluster
-from dask_kubernetes_helm.contract import chart_path
-from tests.chart.helm import EVERYTHING
+from tests.chart.helm import EVERYTHING, render
 from tests.rig import gateway
 
 from .conftest import Namespace, run, until
@@ -120,32 +118,16 @@ def http_route() -> Any:
     """A cluster that knows the Gateway API's HTTPRoute."""
     run("kubectl", "apply", "--server-side", "-f", str(gateway.http_routes()))
     kind = "crd/httproutes.gateway.networking.k8s.io"
-    run("kubectl", "wait", "--for=condition=Established", kind, "--timeout=60s")
+    established = "jsonpath={.status.conditions[?(@.type=='Established')].status}"
+    until(lambda: run("kubectl", "get", kind, "--output", established) == "True")
     yield
     run("kubectl", "delete", kind)
 
 
-def test_the_gateway_apis_kind(namespace: Namespace, http_route: None, tmp_path: Path) -> None:
+def test_the_gateway_apis_kind(namespace: Namespace, http_route: None) -> None:
     """HTTPRoutes with all their values are what the Gateway API's own definition allows, down to the last field."""
-    template = (
-        "helm",
-        "template",
-        "demo",
-        str(chart_path()),
-        "--values",
-        str(EVERYTHING),
-        "--output-dir",
-        str(tmp_path),
-    )
-    run(*template)
-    routes = [
-        document
-        for path in (tmp_path / "dask/templates").glob("*.yaml")
-        for document in path.read_text().split("\n---\n")
-        if "kind: HTTPRoute" in document
-    ]
-    assert len(routes) == 2
-    text = "\n---\n".join(routes)
+    routes = [item for item in render({}, EVERYTHING) if item["kind"] == "HTTPRoute"]
+    text = "\n---\n".join(map(json.dumps, routes))
     said = namespace.kubectl("apply", "--dry-run=server", "--validate=strict", "-o", "json", "-f", "-", text=text)
     accepted = [item["spec"]["parentRefs"] for item in json.loads(said)["items"]]
     assert [refs[0]["name"] for refs in accepted] == ["public", "public"]

@@ -84,7 +84,7 @@ def _jupyter() -> Path:
             invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
         )
 
-    return artifact("jupyter", [sys.version, *_PACKAGES, Path(__file__)], build)
+    return artifact("jupyter", [sys.version, *_PACKAGES], build)
 
 
 def _fill(root: Path) -> None:
