@@ -120,7 +120,7 @@ class ClassicArguments:
                 **self._labelled(scheduler.values, name, "scheduler"),
                 "serviceType": self.service_type,
                 "serviceTemplate": {key: item for key, item in (("metadata", metadata), ("spec", spec)) if item},
-                "podDisruptionBudget": {key: item for key, item in budget.items() if key != "selector"},
+                "podDisruptionBudget": _budget(budget),
             }
         }
 
@@ -145,6 +145,12 @@ class ClassicArguments:
         user = naming.label(naming.user())
         forced = {"dask.org/cluster-name": name, "dask.org/component": component, "user": user, "app": "dask"}
         return {**values, "podLabels": {**(values.get("podLabels") or {}), **forced}}
+
+
+def _budget(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A budget's spec as values; one that says nothing is none."""
+    said = {key: item for key, item in spec.items() if key != "selector"}
+    return said or {"enabled": False}
 
 
 def _reaper(worker: Mapping[str, Any]) -> dict[str, Any]:

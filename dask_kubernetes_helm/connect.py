@@ -31,6 +31,8 @@ from dask_kubernetes_helm.watching import Watcher
 
 T = TypeVar("T")
 
+#: The route of a process in a pod: the Service's name.
+IN_CLUSTER = "in-cluster DNS"
 #: Seconds that the cluster's DNS may take to answer, and between two questions.
 _DNS_TIMEOUT, _DNS_INTERVAL = 2.0, 0.5
 #: Seconds in which a connection is made once the scheduler listens, or the address can't be reached from here.
@@ -148,7 +150,7 @@ class Router:
         if "KUBERNETES_SERVICE_HOST" in os.environ:
             host = f"{self._service_name}.{self.kube.namespace}.svc"
             if await self._resolves(host):
-                return self._open(routing.IN_CLUSTER, "this process runs in a pod", host)
+                return self._open(IN_CLUSTER, "this process runs in a pod", host)
             outside = f"this pod's DNS does not know {host}"
         kind = routing.kind(self.service)
         if kind == routing.LOAD_BALANCER:

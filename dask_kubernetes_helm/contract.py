@@ -36,6 +36,10 @@ EMPTYING, EMPTY, UNKNOWN = "emptying", "empty", "unknown"
 
 #: What the agent needs; created unless `agent.enabled` is false.
 RBAC = (("rbac.authorization.k8s.io", "roles"), ("rbac.authorization.k8s.io", "rolebindings"))
+#: Created unless `networkPolicy.enabled` is false.
+POLICIES = ("networking.k8s.io", "networkpolicies")
+#: Created unless `scheduler.podDisruptionBudget.enabled` is false, and for worker groups that ask for one.
+PDB = ("policy", "poddisruptionbudgets")
 #: What the chart creates, as (API group, resource): what an installing user must be allowed to create.
 INSTALLED = (
     ("apps", "deployments"),
@@ -43,10 +47,12 @@ INSTALLED = (
     ("", "serviceaccounts"),
     ("", "configmaps"),
     *RBAC,
+    POLICIES,
+    PDB,
 )
 
-#: Created where `scheduler.podDisruptionBudget` asks for one.
-PDB = ("policy", "poddisruptionbudgets")
+#: A pod whose label of this key has the release's name, or "true", is a client by `networkPolicy.client`.
+CLIENT_LABEL = "dask.org/client"
 
 #: Created where webUI or jupyter asks for one by the key.
 ROUTES = {"ingress": ("networking.k8s.io", "ingresses"), "httpRoute": ("gateway.networking.k8s.io", "httproutes")}

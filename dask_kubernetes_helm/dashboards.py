@@ -11,7 +11,7 @@ import asyncio
 import time
 
 from dask_kubernetes_helm import contract, diagnosis, routing
-from dask_kubernetes_helm.connect import Connection, Router, accepts
+from dask_kubernetes_helm.connect import IN_CLUSTER, Connection, Router, accepts
 from dask_kubernetes_helm.kube import Object
 from dask_kubernetes_helm.schedulerpod import SchedulerPod
 
@@ -34,7 +34,7 @@ async def lead(connection: Connection, router: Router, own: Object) -> None:
     connection.link = router.service["metadata"].get("annotations", {}).get(contract.LINK_ANNOTATION, "")
     if not own:
         return
-    if connection.route == routing.IN_CLUSTER:
+    if connection.route == IN_CLUSTER:
         host, port = f"{own['metadata']['name']}.{router.kube.namespace}.svc", routing.ports(own)[1]
     else:
         host, port = _outside(router, own)

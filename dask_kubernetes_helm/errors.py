@@ -80,7 +80,8 @@ class HelmClusterError(Exception):
         named = {"release": self.release, "namespace": self.namespace}
         where = ", ".join(f"{word} {name}" for word, name in named.items() if name)
         text = f"{self.message} ({where})" if where else self.message
-        return f"{text}. {self.cure}" if self.cure else text
+        stop = "" if text.endswith("?") else "."
+        return f"{text}{stop} {self.cure}" if self.cure else text
 
     def concerning(self, release: str | None, namespace: str | None) -> HelmClusterError:
         """This error, told which release it concerns, where it does not know yet."""

@@ -36,6 +36,18 @@ logger = logging.getLogger(__name__)
 _REMOVAL_TIMEOUT = 90.0
 #: Seconds in which a request of a helm that was ended may still arrive.
 _LATE = 2.0
+#: Which values do without rights to which kinds.
+_WITHOUT = {
+    contract.RBAC: "Without rights to roles, agent.enabled=false installs a release that can't adapt.",
+    (
+        contract.POLICIES,
+    ): "Without rights to networkpolicies, networkPolicy.enabled=false installs a release that anybody may "
+    "talk to whom the cluster lets.",
+    (
+        contract.PDB,
+    ): "Without rights to poddisruptionbudgets, scheduler.podDisruptionBudget.enabled=false installs a release "
+    "whose scheduler goes when its node is drained.",
+}
 
 
 @dataclass(frozen=True)
@@ -121,12 +133,12 @@ class ManagedRelease(Release):
         needed = permissions.installing(values, outside="KUBERNETES_SERVICE_HOST" not in os.environ)
         lacking = permissions.missing(rules, needed)
         if lacking and complete:
-            without = " Without rights to roles, agent.enabled=false installs a release that can't adapt."
-            roles = any((item.group, item.resource) in contract.RBAC for item in lacking)
+            kinds = {(item.group, item.resource) for item in lacking}
             raise ForbiddenError(
                 f"These credentials may not {', '.join(map(str, lacking))} in namespace {self.namespace}",
                 cure="Ask for a Role with these permissions (docs/permissions.md has one to apply; "
-                "`python -m dask_kubernetes_helm rbac` prints it)." + (without if roles else ""),
+                "`python -m dask_kubernetes_helm rbac` prints it)."
+                + "".join(f" {said}" for some, said in _WITHOUT.items() if kinds & set(some)),
             ).concerning(self.name, self.namespace)
 
     # Being changed --------------------------------------------------------------------------------------

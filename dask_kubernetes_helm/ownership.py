@@ -11,15 +11,11 @@ Source: https://kubernetes.io/docs/concepts/architecture/garbage-collection/#own
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import socket
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
-from dask_kubernetes_helm import contract
+from dask_kubernetes_helm import contract, ownpod
 from dask_kubernetes_helm.errors import KubernetesError, WorkloadNotFoundError
 from dask_kubernetes_helm.kube import Kube
 
@@ -29,7 +25,6 @@ _IS_OWNER = f"{contract.COMPONENT_LABEL}={contract.OWNER}"
 #: Seconds that a release may take from its owner to Helm's record.
 _INSTALLING = 600.0
 _CONFLICT = 409
-_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 @dataclass(frozen=True)
@@ -63,23 +58,12 @@ async def create(kube: Kube, release: str, *, bound: bool) -> Owner:
             contract.COMPONENT_LABEL: contract.OWNER,
         },
     }
-    if bound and (pod := await _own_pod(kube)):
-        metadata["ownerReferences"] = [pod]
+    if bound and (pod := await ownpod.find(kube)):
+        name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
+        metadata["ownerReferences"] = [{"apiVersion": "v1", "kind": "Pod", "name": name, "uid": uid}]
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
     made = await kube.create("configmaps", body)
     return Owner(made["metadata"]["name"], made["metadata"]["uid"])
-
-
-async def _own_pod(kube: Kube) -> dict[str, Any] | None:
-    """A reference to the pod that this process runs in, where that is in the release's namespace."""
-    if "KUBERNETES_SERVICE_HOST" not in os.environ:
-        return None
-    with contextlib.suppress(OSError, KubernetesError):
-        if _POD_NAMESPACE.read_text().strip() == kube.namespace:
-            pod = await kube.get("pods", os.environ.get("HOSTNAME") or socket.gethostname())
-            name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
-            return {"apiVersion": "v1", "kind": "Pod", "name": name, "uid": uid}
-    return None
 
 
 async def adopt_records(kube: Kube, release: str, owner: Owner) -> None:

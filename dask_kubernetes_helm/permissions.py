@@ -40,6 +40,7 @@ ATTACH = [
 ]
 #: From outside the cluster the scheduler is reached through the API server.
 FORWARD = _all("get", "", "pods/portforward")
+_BUDGET = "podDisruptionBudget"
 
 
 def installing(values: Mapping[str, Any], *, outside: bool) -> list[Permission]:
@@ -55,8 +56,6 @@ def installing(values: Mapping[str, Any], *, outside: bool) -> list[Permission]:
     scheduler = values.get("scheduler") or {}
     mine = scheduler.get("enabled", True)
     kinds = [*contract.INSTALLED, ("", "secrets")]
-    if mine and scheduler.get("podDisruptionBudget"):
-        kinds.append(contract.PDB)
     kinds += _exposed(values, mine=mine)
     needed = [item for group, resource in kinds for item in _all("create get delete", group, resource)]
     needed += (
@@ -68,12 +67,28 @@ def installing(values: Mapping[str, Any], *, outside: bool) -> list[Permission]:
     without = set() if mine else {("", "services")}
     if not has_agent(values):
         without |= set(contract.RBAC)
+    if not _enabled(values.get("networkPolicy"), default=True):
+        without.add(contract.POLICIES)
+    if not _has_budget(values):
+        without.add(contract.PDB)
     return [item for item in needed if (item.group, item.resource) not in without]
 
 
 def has_agent(values: Mapping[str, Any]) -> bool:
     """Whether a release with these values has an agent."""
-    return bool((values.get("agent") or {}).get("enabled", True))
+    return _enabled(values.get("agent"), default=True)
+
+
+def _has_budget(values: Mapping[str, Any]) -> bool:
+    scheduler, worker = (values.get(role) or {} for role in ("scheduler", "worker"))
+    groups = [{}, *filter(None, (worker.get("groups") or {}).values())]
+    budgets = [{**(worker.get(_BUDGET) or {}), **(group.get(_BUDGET) or {})} for group in groups]
+    spared = scheduler.get("enabled", True) and _enabled(scheduler.get(_BUDGET), default=True)
+    return bool(spared) or any(_enabled(budget, default=False) for budget in budgets)
+
+
+def _enabled(values: Mapping[str, Any] | None, *, default: bool) -> bool:
+    return bool((values or {}).get("enabled", default))
 
 
 def _exposed(values: Mapping[str, Any], *, mine: bool) -> list[tuple[str, str]]:

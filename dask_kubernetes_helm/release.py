@@ -9,14 +9,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import math
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from dask_kubernetes_helm import contract, dashboards, diagnosis, ownership
-from dask_kubernetes_helm.connect import Connection, Router
+from dask_kubernetes_helm import contract, dashboards, diagnosis, ownership, ownpod
+from dask_kubernetes_helm.connect import IN_CLUSTER, Connection, Router
 from dask_kubernetes_helm.errors import (
     KubernetesError,
     ReleaseNotFoundError,
+    SchedulerUnreachableError,
     WorkerGroupNotFoundError,
     WorkloadNotFoundError,
 )
@@ -28,6 +31,8 @@ from dask_kubernetes_helm.watching import Watcher
 
 #: Seconds between attempts to reach a scheduler whose container has started; Kubernetes tells nothing in between.
 _PROBE_INTERVAL = 0.2
+#: Seconds after which a scheduler that is Ready should have answered whoever may talk to it.
+_SILENT = 30.0
 
 
 class Release:
@@ -138,7 +143,7 @@ class Release:
             router = Router(self.kube, self.name, self.service, wanted, watcher, timeout, progress, tick)
             connection = await router.connect()
             try:
-                await self._answers(watcher, lambda: probe(connection.address), timeout, tick)
+                await self._answers(watcher, connection, probe, timeout, tick)
                 await dashboards.lead(connection, router, self.dashboard)
             except BaseException:
                 await connection.close()
@@ -147,11 +152,24 @@ class Release:
         return connection
 
     async def _answers(
-        self, watcher: Watcher, probe: Callable[[], Awaitable[bool]], timeout: float, tick: Callable[[], None]
+        self,
+        watcher: Watcher,
+        connection: Connection,
+        probe: Callable[[str], Awaitable[bool]],
+        timeout: float,
+        tick: Callable[[], None],
     ) -> None:
+        silent, patience = math.inf, min(_SILENT, timeout / 2)
+
         async def answers() -> bool:
-            started = any(diagnosis.is_started(pod, contract.SCHEDULER) for pod in watcher.of(contract.SCHEDULER))
-            return started and await probe()
+            nonlocal silent
+            pods = watcher.of(contract.SCHEDULER)
+            if any(diagnosis.is_started(pod, contract.SCHEDULER) for pod in pods) and await probe(connection.address):
+                return True
+            silent = min(silent, time.monotonic()) if any(map(diagnosis.is_ready, pods)) else math.inf
+            if connection.route == IN_CLUSTER and time.monotonic() - silent > patience:
+                await self._raise_for_strangers()
+            return False
 
         await watcher.until(
             answers,
@@ -161,6 +179,16 @@ class Release:
             tick=tick,
             interval=_PROBE_INTERVAL,
         )
+
+    async def _raise_for_strangers(self) -> None:
+        """A policy lets connections run into nothing, so waiting for one would only take the whole time."""
+        if cure := await ownpod.stranger(self.kube, self.name):
+            raise SchedulerUnreachableError(
+                "The scheduler is Ready, but this pod gets no answer from it",
+                cure=cure,
+                release=self.name,
+                namespace=self.namespace,
+            )
 
     def _show(self, watcher: Watcher, progress: Progress) -> None:
         for component, row in ((contract.SCHEDULER, "scheduler"), (contract.WORKER, "workers")):

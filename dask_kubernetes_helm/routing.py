@@ -17,8 +17,6 @@ from dask_kubernetes_helm.errors import InvalidArgumentError
 
 Object = dict[str, Any]
 
-#: The route of a process in a pod.
-IN_CLUSTER = "in-cluster DNS"
 #: Dask's own template of dashboard links; another one is a user's word.
 DASK_LINK = "{scheme}://{host}:{port}/status"
 #: How Kubernetes writes the types of a Service that lead into the cluster.

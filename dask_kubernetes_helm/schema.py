@@ -1,26 +1,29 @@
 """Judging values by the chart's own schema, before anything is created.
 
-Belongs here: turning a schema violation into a sentence that names the file, the key and the nearest valid key.
+Belongs here: asking jsonschema, and telling which source says what is wrong, and where (violations.py has the words).
 Never here: rules of our own (the chart's values.schema.json has them), or merging (values.py does).
 """
 
 from __future__ import annotations
 
 import json
+import pathlib
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 
+from dask_kubernetes_helm import violations
 from dask_kubernetes_helm.errors import ChartError, ValuesSchemaError
-from dask_kubernetes_helm.text import did_you_mean
 from dask_kubernetes_helm.values import Layer, merge, read
+from dask_kubernetes_helm.violations import Violation
+from dask_kubernetes_helm.yamltext import Path
 
-_KINDS = {str: "text", bool: "a boolean", int: "an integer", float: "a number", list: "a list", dict: "a mapping"}
+#: So many violations are told at once.
+_MOST = 5
 
 
-def check(layers: Iterable[Layer], chart: Path) -> dict[str, Any]:
+def check(layers: Iterable[Layer], chart: pathlib.Path) -> dict[str, Any]:
     """Merge the layers and judge the result as Helm will.
 
     Parameters
@@ -54,77 +57,66 @@ def check(layers: Iterable[Layer], chart: Path) -> dict[str, Any]:
         return merged
     schema = json.loads(schema_path.read_text(encoding="utf-8"))
     effective = _coalesce(read(chart / "values.yaml").mapping, merged)
-    validator = jsonschema.Draft7Validator(schema)
-    error = jsonschema.exceptions.best_match(validator.iter_errors(effective))
-    if error is not None:
-        raise _explain(error, layers)
+    found = list(jsonschema.Draft7Validator(schema).iter_errors(effective))
+    if found:
+        raise _refusal(sorted(found, key=jsonschema.exceptions.relevance, reverse=True), schema, layers)
     return merged
 
 
 def _coalesce(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Defaults under values, with null deleting a default, as Helm does before it validates."""
+    """Defaults under values, as Helm does before it validates: null deletes, where there is a mapping of defaults."""
     result = dict(defaults)
     for key, value in values.items():
         old = result.get(key)
         if value is None:
             result.pop(key, None)
-        elif isinstance(value, Mapping):
-            result[key] = _coalesce(old if isinstance(old, Mapping) else {}, value)
         else:
-            result[key] = value
+            both = isinstance(value, Mapping) and isinstance(old, Mapping)
+            result[key] = _coalesce(old, value) if both else value  # type: ignore[arg-type]
     return result
 
 
-def _explain(error: jsonschema.ValidationError, layers: list[Layer]) -> ValuesSchemaError:
-    path = [str(part) for part in error.absolute_path]
-    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
-        schema: Any = error.schema
-        known = list(schema.get("properties", {}))
-        unknown = next(str(key) for key in error.instance if key not in known)
-        return ValuesSchemaError(
-            f"{_source([*path, unknown], layers)}: there is no key {'.'.join([*path, unknown])!r}"
-            f"{did_you_mean(unknown, known)}",
-            cure=f"Keys of {'.'.join(path) or 'the chart'} are: {', '.join(sorted(known))}.",
-        )
-    key = ".".join(path) or "the values"
-    return ValuesSchemaError(f"{_source(path, layers)}: {key} {_violation(error)}", cure=_described(error))
+def _refusal(
+    found: list[jsonschema.ValidationError], schema: Mapping[str, Any], layers: list[Layer]
+) -> ValuesSchemaError:
+    """All that is wrong, the plainest first."""
+    told: dict[str, Violation] = {}
+    for error in found:
+        # An object that is of the wrong kind breaks several rules at once; one of them tells.
+        one = violations.explain(error, schema, _written(tuple(error.absolute_path), layers))
+        told.setdefault(violations.name(one.path), one)
+    first, *others = (f"{_source(one.path, layers)}: {one.said}" for one in told.values())
+    kept = [*others[: _MOST - 1], *([f"and {len(others) - _MOST + 1} more"] if len(others) >= _MOST else [])]
+    cure = next(iter(told.values())).cure
+    return ValuesSchemaError(first, cure=" ".join(part for part in (cure, _also(kept)) if part))
 
 
-def _violation(error: jsonschema.ValidationError) -> str:
-    """What is wrong with a value, without the value itself: it may be a secret."""
-    kind = _KINDS.get(type(error.instance), type(error.instance).__name__)
-    rule = error.validator
-    wanted: Any = error.validator_value
-    if rule == "type":
-        names = [wanted] if isinstance(wanted, str) else wanted
-        return f"is {kind}, not {' or '.join(names)}"
-    if rule == "enum":
-        return f"is none of {', '.join(repr(item) for item in wanted)}"
-    if rule == "pattern":
-        return f"does not have the form {wanted}"
-    if rule in ("minimum", "maximum", "exclusiveMinimum"):
-        return f"is {error.instance}, the {rule} is {wanted}"
-    if rule == "required":
-        return f"lacks one of the keys {', '.join(wanted)}"
-    return f"({kind}) is not what the schema allows there"
+def _also(others: list[str]) -> str:
+    return f"Also: {'; '.join(others)}." if others else ""
 
 
-def _described(error: jsonschema.ValidationError) -> str:
-    schema: Any = error.schema
-    return str(schema.get("description", "")) if isinstance(schema, Mapping) else ""
-
-
-def _source(path: list[str], layers: list[Layer]) -> str:
-    """The last layer that says something about the path."""
+def _written(path: Path, layers: list[Layer]) -> str:
+    """A value as its file has it."""
     for layer in reversed(layers):
-        node: Any = layer.mapping
-        for part in path:
-            if isinstance(node, list) and part.isdigit() and int(part) < len(node):
-                node = node[int(part)]
-            elif isinstance(node, Mapping) and part in node:
-                node = node[part]
-            else:
-                break
-        else:
-            return layer.source
+        if path in layer.marks:
+            return layer.marks[path].written
+    return ""
+
+
+def _source(path: Path, layers: list[Layer]) -> str:
+    """The last layer that says something about the path, and where it does."""
+    for length in range(len(path), 0, -1):
+        for layer in reversed(layers):
+            if _says(layer.mapping, path[:length]):
+                mark = layer.marks.get(path[:length])
+                return f"{layer.source}:{mark.line}:{mark.column}" if mark else layer.source
     return "The chart's own values"
+
+
+def _says(node: Any, path: Path) -> bool:
+    for part in path:
+        there = isinstance(node, list) and isinstance(part, int) and part < len(node)
+        if not there and not (isinstance(node, Mapping) and part in node):
+            return False
+        node = node[part]
+    return True

@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Iterable
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.5) -> str:
     """A question that names the nearest known word, or nothing.
 
     Examples
@@ -17,5 +17,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     >>> did_you_mean("prodution", ["local", "production"])
     "; did you mean 'production'?"
     """
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    spelled = {item.lower(): item for item in known}
+    near = difflib.get_close_matches(word.lower(), list(spelled), n=1, cutoff=cutoff)
+    return f"; did you mean {spelled[near[0]]!r}?" if near else ""

@@ -1,39 +1,43 @@
 """Values: files, templates and mappings become one mapping, by Helm's rules.
 
 Belongs here: finding, reading and merging values. Never here: defaults (those are the chart's), or judging keys
-(schema.py does). YAML is read the way Helm reads it, which is not PyYAML's way: `0o17` and `1e3` are numbers,
-`12:30` is text, a key given twice is an error.
+(schema.py does). YAML is read as Helm reads it (yamltext.py).
 
 Source: https://helm.sh/docs/chart_template_guide/values_files/ (maps merge, lists replace, null deletes a default).
 """
 
 from __future__ import annotations
 
+import math
 import os
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import yaml
 
-from dask_kubernetes_helm import config, contract
+from dask_kubernetes_helm import config, contract, yamltext
 from dask_kubernetes_helm.errors import InvalidTypeError, UnknownEnvironmentError, ValuesFileError
 from dask_kubernetes_helm.text import did_you_mean
+from dask_kubernetes_helm.yamltext import Mark
 
 #: What a caller may give as values: a path, a mapping, or a list of them.
 ValuesLike = "str | os.PathLike[str] | Mapping[str, Any] | Iterable[str | os.PathLike[str] | Mapping[str, Any]]"
 _SUFFIXES = (".yaml", ".yml", ".yaml.j2", ".yml.j2")
 
 
+#: Deeper than this no values are: they hold themselves.
+_DEEPEST = 60
+
+
 @dataclass(frozen=True)
 class Layer:
-    """One source of values and what it says; later layers win over earlier ones."""
+    """One source of values, what it says, and where; later layers win over earlier ones."""
 
     source: str
     mapping: dict[str, Any]
+    marks: Mapping[yamltext.Path, Mark] = field(default_factory=dict, compare=False, repr=False)
 
 
 def layers(values: Any = None, environment: str | None = None) -> list[Layer]:
@@ -55,11 +59,25 @@ def layers(values: Any = None, environment: str | None = None) -> list[Layer]:
     given = [values] if isinstance(values, str | os.PathLike | Mapping) else values
     if not isinstance(given, Iterable):
         raise InvalidTypeError(f"values is {type(given).__name__}", cure="Give a path, a mapping, or a list of them.")
-    first = [read(environment_path(environment))] if environment is not None else []
+    first = [_environment(environment)] if environment is not None else []
     return first + [_layer(item, position) for position, item in enumerate(given, start=1)]
 
 
+def _environment(name: Any) -> Layer:
+    if not isinstance(name, str):
+        raise InvalidTypeError(
+            f"environment is {type(name).__name__}", cure=f"Give a name: {', '.join(environments())}."
+        )
+    found = read(environment_path(name))
+    return replace(found, source=f"environment {name!r}, {found.source}")
+
+
 def _layer(item: Any, position: int) -> Layer:
+    if isinstance(item, str) and ("\n" in item or ": " in item):
+        raise ValuesFileError(
+            f"Item {position} of values is text with line breaks or colons, not the path of a file",
+            cure="Give a path or a mapping; yaml.safe_load makes a mapping of YAML.",
+        )
     if isinstance(item, str | os.PathLike):
         return read(Path(item))
     if isinstance(item, Mapping):
@@ -87,10 +105,12 @@ def read(path: Path) -> Layer:
     if path.suffix == ".j2":
         text = _render(text, path)
     try:
-        mapping = yaml.load(text, _HelmLoader)  # noqa: S506 - a SafeLoader with Helm's scalars
-    except yaml.YAMLError as error:
+        mapping, marks = yamltext.read(text)
+    except yamltext.YamlError as error:
+        at = f", line {error.mark.line}, column {error.mark.column}" if error.mark else ""
+        of = " (counted in what the template renders to)" if path.suffix == ".j2" and error.mark else ""
         raise ValuesFileError(
-            f"The values file {path} is not valid YAML: {error}", cure="Correct that line."
+            f"The values file {path}{at}{of} is not valid YAML: {error.message}", cure=error.cure
         ) from error
     if mapping is None:
         mapping = {}
@@ -99,7 +119,8 @@ def read(path: Path) -> Layer:
             f"The values file {path} holds a {type(mapping).__name__}, not a mapping",
             cure="Start it with keys such as 'worker:'.",
         )
-    return Layer(str(path), plain(mapping))
+    source = f"{path} as rendered" if path.suffix == ".j2" else str(path)
+    return Layer(source, plain(mapping), marks)
 
 
 def _render(text: str, path: Path) -> str:
@@ -147,8 +168,9 @@ def environment_path(name: str) -> Path:
     """
     files = _environment_files()
     if name not in files:
+        bare = Path(name).name.lower().partition(".")[0]
         raise UnknownEnvironmentError(
-            f"There is no environment {name!r}{did_you_mean(name, files)}",
+            f"There is no environment {name!r}{did_you_mean(bare, files)}",
             cure=f"Environments are: {', '.join(sorted(files))}.",
         )
     return files[name]
@@ -171,7 +193,7 @@ def merge(*mappings: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def plain(value: Any, path: str = "") -> Any:
+def plain(value: Any, path: str = "", depth: int = 0) -> Any:
     """The same value of JSON's types only: paths become strings, NumPy scalars numbers.
 
     Raises
@@ -179,70 +201,21 @@ def plain(value: Any, path: str = "") -> Any:
     InvalidTypeError
         Names the key whose value has another type.
     """
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidTypeError(f"The value of {path or 'values'} is {value}", cure="Give a finite number, or text.")
     if value is None or isinstance(value, str | bool | int | float):
         return value
+    if depth > _DEEPEST:
+        raise InvalidTypeError(f"The values are nested more than {_DEEPEST} deep", cure="They may hold themselves.")
     if isinstance(value, Mapping):
-        return {str(key): plain(item, f"{path}.{key}" if path else str(key)) for key, item in value.items()}
+        return {str(key): plain(item, f"{path}.{key}" if path else str(key), depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
+        return [plain(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if callable(getattr(value, "item", None)) and getattr(value, "ndim", 0) == 0:
-        return plain(value.item(), path)
+        return plain(value.item(), path, depth + 1)
     raise InvalidTypeError(
         f"The value of {path or 'values'} is {type(value).__name__}",
         cure="Use JSON's types: text, numbers, lists, maps.",
     )
-
-
-class _HelmLoader(yaml.SafeLoader):
-    """YAML as Helm's parser resolves it; refuses keys that are given twice."""
-
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own form
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's
-        seen: dict[Any, Any] = {}
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                continue
-            key = key_node.value
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    f"the key {key!r} is given twice, first", seen[key], "and again", key_node.start_mark
-                )
-            seen[key] = key_node.start_mark
-        return super().construct_mapping(node, deep)
-
-
-def _number(text: str) -> int | float:
-    text = text.replace("_", "")
-    sign, digits = (-1, text[1:]) if text.startswith("-") else (1, text.removeprefix("+"))
-    if re.fullmatch(r"0[0-7]+", digits):
-        return sign * int(digits, 8)
-    try:
-        return sign * int(digits, 0)
-    except ValueError:
-        return sign * float(digits.replace(".inf", "inf").replace(".Inf", "inf").replace(".INF", "inf"))
-
-
-def _resolve(tag: str, pattern: str, first: list[str]) -> None:
-    _HelmLoader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(pattern), first)
-
-
-_BOOLS = ("y", "yes", "n", "no", "true", "false", "on", "off")
-_SPELLED = "|".join(f"{word}|{word.title()}|{word.upper()}" for word in _BOOLS)
-_resolve("bool", f"^(?:{_SPELLED})$", list("yYnNtTfFoO"))
-_resolve("int", r"^[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)$", list("-+0123456789"))
-_resolve(
-    "float",
-    r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$|^[-+]?\.(?:inf|Inf|INF)$",
-    list("-+.0123456789"),
-)
-_resolve("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""])
-_resolve("merge", r"^<<$", ["<"])
-_HelmLoader.add_constructor(
-    "tag:yaml.org,2002:bool",
-    lambda _, node: node.value.lower() in ("y", "yes", "true", "on"),
-)
-_HelmLoader.add_constructor("tag:yaml.org,2002:int", lambda _, node: _number(node.value))
-_HelmLoader.add_constructor("tag:yaml.org,2002:float", lambda _, node: _number(node.value))

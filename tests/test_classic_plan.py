@@ -310,11 +310,11 @@ def test_the_services_template(configured: Any, expected: dict[str, Any]) -> Non
 @pytest.mark.parametrize(
     ("configured", "expected"),
     [
-        (None, {}),
-        ({}, {}),
-        ({"spec": None}, {}),
+        (None, {"enabled": False}),
+        ({}, {"enabled": False}),
+        ({"spec": None}, {"enabled": False}),
         ({"spec": {"minAvailable": 1}}, {"minAvailable": 1}),
-        ({"spec": {"selector": {"matchLabels": {"dask.org/cluster-name": ""}}}}, {}),
+        ({"spec": {"selector": {"matchLabels": {"dask.org/cluster-name": ""}}}}, {"enabled": False}),
         (
             {"apiVersion": "policy/v1beta1", "spec": {"maxUnavailable": 0, "selector": {"matchLabels": {}}}},
             {"maxUnavailable": 0},

@@ -10,7 +10,8 @@ from dask_kubernetes_helm import contract, permissions
 from dask_kubernetes_helm.permissions import Permission, installing
 
 LOCAL: dict[str, Any] = {"scheduler": {"enabled": False}}
-BUDGET: dict[str, Any] = {"scheduler": {"podDisruptionBudget": {"minAvailable": 1}}}
+NO_BUDGET: dict[str, Any] = {"scheduler": {"podDisruptionBudget": {"enabled": False}}}
+NO_POLICIES: dict[str, Any] = {"networkPolicy": {"enabled": False}}
 NO_AGENT: dict[str, Any] = {"agent": {"enabled": False}}
 RBAC = {"roles.rbac.authorization.k8s.io", "rolebindings.rbac.authorization.k8s.io"}
 FORWARD = "get pods/portforward"
@@ -64,24 +65,43 @@ def test_ways_in(values: dict[str, Any], added: set[str]) -> None:
     assert said(values) - said(before) == {f"{verb} {kind}" for verb in ("create", "get", "delete") for kind in added}
 
 
-@pytest.mark.parametrize("outside", [False, True])
-def test_a_budget(*, outside: bool) -> None:
-    """A PodDisruptionBudget is needed only where the values ask for one."""
-    added = said(BUDGET, outside=outside) - said({}, outside=outside)
-    assert added == {f"{verb} poddisruptionbudgets.policy" for verb in ("create", "get", "delete")}
-    assert said({"scheduler": {"podDisruptionBudget": {}}}) == said({"scheduler": None}) == said({})
+@pytest.mark.parametrize(
+    ("worker", "expected"),
+    [
+        ({}, False),
+        ({"groups": {"a": {}, "b": None}}, False),
+        ({"podDisruptionBudget": {"enabled": True}}, True),
+        ({"podDisruptionBudget": {"minAvailable": 1}}, False),
+        ({"groups": {"a": {"podDisruptionBudget": {"enabled": True}}}}, True),
+        (
+            {"podDisruptionBudget": {"enabled": True}, "groups": {"a": {"podDisruptionBudget": {"enabled": False}}}},
+            True,
+        ),
+    ],
+)
+def test_a_budget(worker: dict[str, Any], *, expected: bool) -> None:
+    """Rights to PodDisruptionBudgets are needed where the scheduler or any group has one; else nothing changes."""
+    dropped = said({}) - said({**NO_BUDGET, "worker": worker})
+    assert resources(dropped) == (set() if expected else {"poddisruptionbudgets.policy"})
+    assert said({"scheduler": {"podDisruptionBudget": {"maxUnavailable": 0}}}) == said({"scheduler": None}) == said({})
+
+
+def test_policies() -> None:
+    """Without NetworkPolicies no right to them is needed, and nothing else changes."""
+    assert resources(said({}) - said(NO_POLICIES)) == {"networkpolicies.networking.k8s.io"}
+    assert said({"networkPolicy": None}) == said({"networkPolicy": {"egress": {"restricted": True}}}) == said({})
 
 
 def test_a_local_scheduler() -> None:
     """Without a scheduler there is neither Service, forwarding nor budget, whatever the values say of them."""
     dropped = said({}) - said(LOCAL)
-    assert resources(dropped) == {"services", "pods/portforward"}
+    assert resources(dropped) == {"services", "pods/portforward", "poddisruptionbudgets.policy"}
     assert said(LOCAL) < said({})
-    both = {"scheduler": {**LOCAL["scheduler"], **BUDGET["scheduler"]}}
+    both = {"scheduler": {**LOCAL["scheduler"], "podDisruptionBudget": {"enabled": True}}}
     assert said(both) == said(LOCAL) == said(LOCAL, outside=False)
 
 
-@pytest.mark.parametrize("values", [{}, LOCAL, BUDGET], ids=["remote", "local", "budget"])
+@pytest.mark.parametrize("values", [{}, LOCAL, NO_BUDGET], ids=["remote", "local", "no budget"])
 def test_without_an_agent(values: dict[str, Any]) -> None:
     """Without an agent no Role is made, so no right to roles is needed, and nothing else changes."""
     dropped = said(values) - said({**values, **NO_AGENT})
@@ -99,7 +119,7 @@ def test_whether_there_is_an_agent(values: dict[str, Any], expected: object) -> 
     assert permissions.has_agent(values) is expected
 
 
-@pytest.mark.parametrize("values", [{}, LOCAL, BUDGET, NO_AGENT, {**LOCAL, **NO_AGENT}], ids=str)
+@pytest.mark.parametrize("values", [{}, LOCAL, NO_BUDGET, NO_POLICIES, NO_AGENT, {**LOCAL, **NO_AGENT}], ids=str)
 @pytest.mark.parametrize("outside", [False, True])
 def test_each_of_them_is_missed(values: dict[str, Any], *, outside: bool) -> None:
     """Whatever is needed is told when it is not granted, once, and nothing else is."""

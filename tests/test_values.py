@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dask_kubernetes_helm import contract, errors, schema, values
+from dask_kubernetes_helm import contract, errors, schema, values, yamltext
 from dask_kubernetes_helm.values import Layer, layers, merge, plain, read
 
 scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
@@ -93,7 +93,7 @@ def test_json_is_yaml(mapping: dict) -> None:
 
     from dask_kubernetes_helm.helm import join_surrogates
 
-    assert mapping == yaml.load(join_surrogates(json.dumps(mapping)), values._HelmLoader)
+    assert mapping == yaml.load(join_surrogates(json.dumps(mapping)), yamltext._HelmLoader)
 
 
 @pytest.mark.parametrize("environment", ["ci", "local", "production"])

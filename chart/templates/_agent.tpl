@@ -24,12 +24,7 @@ Argument: root.
 
 {{/* Cores as Kubernetes writes them, rounded up as the downward API does; 0 where there is no limit. */}}
 {{- define "dask.wholeCores" -}}
-{{- $text := toString (. | default 0) -}}
-{{- if hasSuffix "m" $text -}}
-{{- divf (float64 (trimSuffix "m" $text)) 1000 | ceil -}}
-{{- else -}}
-{{- float64 $text | ceil -}}
-{{- end -}}
+{{- include "dask.amount" (. | default 0) | float64 | ceil -}}
 {{- end }}
 
 {{/* Settings and credentials. Only the scheduler's own container gets them. Argument: root. */}}

@@ -6,7 +6,7 @@ Refusals; checks.yaml calls them. Arguments of those that both roles share: comp
 {{- include "dask.checkEnv" . }}
 {{- include "dask.checkPackages" . }}
 {{- include "dask.checkLabels" . }}
-{{- include "dask.checkProbes" . }}
+{{- include "dask.checkPod" . }}
 {{- include "dask.checkOverlay" . }}
 {{- end }}
 
@@ -75,11 +75,14 @@ What Helm can't write as YAML it leaves out without a word, and all that is besi
 {{/* A name occurs once: server-side apply refuses lists with twins. The worker's arguments stand on the chart's own names. */}}
 {{- define "dask.checkEnv" -}}
 {{- $path := .path -}}
-{{- $taken := eq .component "worker" | ternary (list "DASKHELM_POD_NAME" "DASKHELM_CPU_LIMIT" "DASKHELM_MEMORY_LIMIT" "DASKHELM_READINESS_PORT" "DASKHELM_WORKER_GROUP" "DASKHELM_DRAIN_TIMEOUT" "DASKHELM_DASHBOARD") list -}}
+{{- $taken := eq .component "worker" | ternary (list "DASKHELM_POD_NAME" "DASKHELM_CPU_LIMIT" "DASKHELM_MEMORY_LIMIT" "DASKHELM_READINESS_PORT" "DASKHELM_WORKER_GROUP" "DASKHELM_DRAIN_TIMEOUT" "DASKHELM_DASHBOARD") (list "DASKHELM_DASHBOARD") -}}
 {{- $seen := list -}}
 {{- range .role.env -}}
 {{- if has .name $seen -}}
 {{- fail (printf "%s.env has %s twice. Leave one of them out." $path .name) -}}
+{{- end -}}
+{{- if and (eq .name "DASK_SCHEDULER_ADDRESS") (hasPrefix "worker" $path) -}}
+{{- fail (printf "%s.env sets DASK_SCHEDULER_ADDRESS, which the chart sets itself. Leave it out; %s.custom_scheduler_url leads to another scheduler." $path $path) -}}
 {{- end -}}
 {{- if has .name $taken -}}
 {{- fail (printf "%s.env sets %s, which the chart sets itself. Leave it out; worker.threads_per_worker, worker.memory_limit and worker.extraArgs change what a worker is told." $path .name) -}}
@@ -122,22 +125,6 @@ image's own files as root, and apt changes users besides.
 {{- if or (regexMatch "^app\\.kubernetes\\.io/(name|instance|component|part-of|managed-by|version)$" $label) (has $label (list "helm.sh/chart" "dask.org/worker-group")) -}}
 {{- fail (printf "%s.%s has %s, which the chart sets itself. Choose another label; nameOverride changes app.kubernetes.io/name." $path $key $label) -}}
 {{- end -}}
-{{- end -}}
-{{- end -}}
-{{- end }}
-
-{{/* A probe asks in one way; values merge, so the default's way must be taken back by name. */}}
-{{- define "dask.checkProbes" -}}
-{{- $path := .path -}}
-{{- range $probe := list "startupProbe" "readinessProbe" "livenessProbe" -}}
-{{- $ways := list -}}
-{{- range $way := list "exec" "grpc" "httpGet" "tcpSocket" -}}
-{{- if get (get $.role $probe | default dict) $way -}}
-{{- $ways = append $ways $way -}}
-{{- end -}}
-{{- end -}}
-{{- if gt (len $ways) 1 -}}
-{{- fail (printf "%s.%s has %s, but a probe asks in one way. Set the ones to null that you don't want: values are merged with the chart's own." $path $probe (join " and " $ways)) -}}
 {{- end -}}
 {{- end -}}
 {{- end }}

@@ -84,6 +84,12 @@ Refusals of ways into a release that can't be; checks.yaml calls "dask.checkExpo
 {{- include "dask.checkServiceOptions" (dict "path" "jupyter" "type" $jupyter.serviceType "address" $jupyter.loadBalancerIP "options" $jupyter.service "ports" (list (dict "key" "jupyter.servicePort" "port" $jupyter.servicePort "target" 8888))) -}}
 {{- include "dask.checkRoutes" (dict "path" "jupyter" "values" $jupyter) -}}
 {{- include "dask.checkJupyterRoutes" . -}}
+{{- $taken := list $jupyter.home "/tmp" "/etc/dask-kubernetes-helm-jupyter" "/etc/dask/kubernetes-helm.yaml" "/var/run/secrets/kubernetes.io/serviceaccount" -}}
+{{- range $index, $mount := $jupyter.mounts.volumeMounts -}}
+{{- if has (trimSuffix "/" $mount.mountPath) $taken -}}
+{{- fail (printf "jupyter.mounts.volumeMounts[%d].mountPath is %s, where the chart's own is. Choose another path; jupyter.home and jupyter.persistence say what the home folder is." $index $mount.mountPath) -}}
+{{- end -}}
+{{- end -}}
 {{- if and $jupyter.persistence.enabled $jupyter.persistence.existingClaim $jupyter.persistence.storageClassName -}}
 {{- fail "jupyter.persistence.existingClaim and jupyter.persistence.storageClassName are both set, but a class is for a claim that the chart makes. Leave one of them out." -}}
 {{- end -}}

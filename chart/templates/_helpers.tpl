@@ -41,12 +41,12 @@ Labels of pods and selectors: they can't change in an upgrade, and a pod that ca
 every new chart. Arguments as above.
 */}}
 {{- define "dask.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "dask.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ include "dask.name" .root | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 app.kubernetes.io/part-of: dask-kubernetes-helm
 {{- with .group }}
-dask.org/worker-group: {{ . }}
+dask.org/worker-group: {{ . | quote }}
 {{- end }}
 {{- end }}
 
@@ -57,8 +57,8 @@ dask.org/worker-group: {{ . }}
 ownerReferences:
   - apiVersion: v1
     kind: ConfigMap
-    name: {{ .name }}
-    uid: {{ .uid }}
+    name: {{ .name | quote }}
+    uid: {{ .uid | quote }}
 {{- end -}}
 {{- end -}}
 {{- end }}
@@ -128,13 +128,5 @@ Exact up to 8 TiB; beyond, a fraction of a byte may be lost.
 https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 */}}
 {{- define "dask.bytes" -}}
-{{- $text := toString . -}}
-{{- $number := regexFind "^[0-9.]+([eE][+-]?[0-9]+)?" $text -}}
-{{- $suffix := trimPrefix $number $text -}}
-{{- $factors := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000 "P" 1000000000000000 "E" 1000000000000000000 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 "Ei" 1152921504606846976 -}}
-{{- if eq $suffix "m" -}}
-{{- divf (float64 $number) 1000 | ceil | int64 -}}
-{{- else -}}
-{{- mulf (float64 $number) (get $factors $suffix) | ceil | int64 -}}
-{{- end -}}
+{{- include "dask.amount" . | float64 | ceil | int64 -}}
 {{- end }}

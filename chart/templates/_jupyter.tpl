@@ -111,14 +111,14 @@ spec:
 {{/* Volumes besides those of all pods. Argument: root. */}}
 {{- define "dask.jupyterVolumes" -}}
 {{- $jupyter := .Values.jupyter -}}
-- name: home
+- name: dask-home
   {{- if $jupyter.persistence.enabled }}
   persistentVolumeClaim:
     claimName: {{ $jupyter.persistence.existingClaim | default (include "dask.jupyterName" .) }}
   {{- else }}
   emptyDir: {}
   {{- end }}
-- name: jupyter
+- name: dask-jupyter
   projected:
     sources:
       - configMap:
@@ -128,7 +128,7 @@ spec:
           items:
             - {key: {{ $jupyter.token.key | quote }}, path: token}
 # The server's own container has the account, and no other.
-- name: account
+- name: dask-account
   projected:
     sources:
       - serviceAccountToken:
@@ -146,20 +146,20 @@ spec:
 
 {{/* Where the server finds them. Arguments: root, role, component. */}}
 {{- define "dask.jupyterMounts" -}}
-- name: home
+- name: dask-home
   mountPath: {{ .role.home | quote }}
 - name: dask-scratch
   mountPath: /tmp
   subPath: tmp
-- name: jupyter
+- name: dask-jupyter
   mountPath: /etc/dask-kubernetes-helm-jupyter
   readOnly: true
 # One file, as the image may have others there.
-- name: jupyter
+- name: dask-jupyter
   mountPath: /etc/dask/kubernetes-helm.yaml
   subPath: dask.yaml
   readOnly: true
-- name: account
+- name: dask-account
   mountPath: /var/run/secrets/kubernetes.io/serviceaccount
   readOnly: true
 {{- with .role.mounts.volumeMounts }}
@@ -234,6 +234,9 @@ spec:
 - apiGroups: [""]
   resources: [secrets]
   verbs: [create, get, list, patch, update, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [create, get, patch, delete]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [create, get, patch, delete]

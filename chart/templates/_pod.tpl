@@ -9,7 +9,15 @@ labels:
   {{- with .role.podLabels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- with .role.annotations }}
+{{- $annotations := deepCopy (.role.annotations | default dict) }}
+{{- if and (eq .component "scheduler") (not .role.safeToEvict) }}
+{{- range $key, $value := dict "cluster-autoscaler.kubernetes.io/safe-to-evict" "false" "karpenter.sh/do-not-disrupt" "true" }}
+{{- if not (hasKey $annotations $key) }}
+{{- $_ := set $annotations $key $value }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- with $annotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -62,7 +70,7 @@ volumes:
   - name: dask-scratch
     emptyDir:
       {{- with .role.scratchSizeLimit }}
-      sizeLimit: {{ . }}
+      sizeLimit: {{ . | quote }}
       {{- else }} {}
       {{- end }}
   - name: dask-files
@@ -81,7 +89,7 @@ volumes:
   {{- if .root.Values.tls.secretName }}
   - name: dask-tls
     secret:
-      secretName: {{ .root.Values.tls.secretName }}
+      secretName: {{ .root.Values.tls.secretName | quote }}
       items:
         {{- range include "dask.tlsFiles" . | fromYamlArray }}
         - {key: {{ . | quote }}, path: {{ . | quote }}}
@@ -283,6 +291,9 @@ to fit, so what is needed besides goes into each of them.
 {{- $affinity := deepCopy (.role.affinity | default dict) -}}
 {{- include "dask.withoutNulls" $affinity -}}
 {{- $node := get $affinity "nodeAffinity" | default dict -}}
+{{- if not (dig "requiredDuringSchedulingIgnoredDuringExecution" "nodeSelectorTerms" list $node) -}}
+{{- $_ := unset $node "requiredDuringSchedulingIgnoredDuringExecution" -}}
+{{- end -}}
 {{- $match := dict "key" "k8s.dask.org/node-purpose" "operator" "In" "values" (list .component) -}}
 {{- if eq .role.matchNodePurpose "require" -}}
 {{- $key := "requiredDuringSchedulingIgnoredDuringExecution" -}}

@@ -112,10 +112,7 @@ that a Service without an address of its own must have).
 {{- $prefix := .path | empty | ternary "" (printf "%s." .path) -}}
 {{- $only := dict -}}
 {{- if eq $type "ClusterIP" -}}
-{{- $only = dict "nodePort" "NodePort or LoadBalancer" "healthCheckNodePort" "LoadBalancer" -}}
-{{- if not .options.externalIPs -}}
-{{- $_ := set $only "externalTrafficPolicy" "NodePort or LoadBalancer" -}}
-{{- end -}}
+{{- $only = dict "nodePort" "NodePort or LoadBalancer" "externalTrafficPolicy" "NodePort or LoadBalancer" -}}
 {{- end -}}
 {{- if ne $type "LoadBalancer" -}}
 {{- range list "loadBalancerClass" "loadBalancerSourceRanges" "allocateLoadBalancerNodePorts" "healthCheckNodePort" -}}

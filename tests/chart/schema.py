@@ -1,7 +1,7 @@
 """Generates chart/values.schema.json from chart/values.yaml: `python -m tests.chart.schema [--check]`.
 
 Belongs here: types that a default can't tell. Never here: descriptions (the `# --` comments of values.yaml are the
-one place of those). Every level is closed, but for Kubernetes' own free-form objects.
+one place of those), or Kubernetes' own objects (kinds.py). Every level is closed, but for the overlays.
 """
 
 from __future__ import annotations
@@ -9,24 +9,22 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tests.chart import exposure
+from tests.chart import exposure, forms, kinds
 
 CHART = Path(__file__).parents[2] / "chart"
 VALUES, SCHEMA = CHART / "values.yaml", CHART / "values.schema.json"
 
-# [eE][0-9]+ comes first: some builds of Helm miss it behind E (129e6).
-_QUANTITY = r"^[0-9]+(\.[0-9]+)?([eE][0-9]+|m|[kMGTPE]|[KMGTPE]i)?$"
-_AMOUNT = {"oneOf": [{"type": "string", "pattern": _QUANTITY}, {"type": "number", "exclusiveMinimum": 0}]}
-_AMOUNTS = {"type": "object", "additionalProperties": {**_AMOUNT, "description": "A quantity such as 500m, 2 or 6Gi."}}
-_OBJECT = {"type": "object"}
-_OBJECTS = {"type": "array", "items": {"type": "object"}}
-_STRINGS = {"type": "object", "additionalProperties": {"type": "string"}}
-_PORT = {"type": "integer", "minimum": 1, "maximum": 65535}
+_QUANTITY, _AMOUNT = forms.QUANTITY, forms.AMOUNT
+_STRINGS = forms.mapped(forms.KEY, {"type": "string"})
+_LABELS = forms.mapped(forms.KEY, forms.VALUE)
+_PORT = forms.PORT
+_OPTIONAL_NAME = {**forms.SUBDOMAIN, "pattern": f"^$|{forms.SUBDOMAIN['pattern']}"}
 #: What Dask reads as a span of time: 30, "30s", "5 minutes", "1h"; the second kind is never 0.
 _UNIT = " *(ms|s|m|h|d|w|milliseconds?|seconds?|minutes?|hours?|days?|weeks?)?$"
 _SPAN = {"oneOf": [{"type": "string", "pattern": rf"^[0-9]+(\.[0-9]+)?{_UNIT}"}, {"type": "number", "minimum": 0}]}
@@ -39,7 +37,6 @@ _TIME = {
 _DURATION = {"oneOf": [{"type": "null"}, *_TIME["oneOf"]]}
 #: A part of a Deployment's name.
 _GROUP_NAME = "^[a-z]([-a-z0-9]{0,18}[a-z0-9])?$"
-_OPTIONAL_OBJECT = {"type": ["object", "null"]}
 _WORDS = {"type": "array", "items": {"type": "string"}}
 _TEMPLATE = {
     "type": "object",
@@ -49,6 +46,16 @@ _TEMPLATE = {
     },
     "additionalProperties": False,
 }
+
+
+def _kind(name: str) -> dict[str, Any]:
+    """An object of Kubernetes' own."""
+    return {"$ref": f"#/definitions/{name}"}
+
+
+def _kinds(name: str) -> dict[str, Any]:
+    return forms.several(_kind(name))
+
 
 #: What a default can't tell, by the end of a key's path; the longest that fits wins.
 TYPES: dict[str, dict[str, Any]] = {
@@ -61,7 +68,7 @@ TYPES: dict[str, dict[str, Any]] = {
         "type": "array",
         "items": {
             "type": "object",
-            "properties": {"name": {"type": "string", "description": "Name of the Secret."}},
+            "properties": {"name": {**forms.SUBDOMAIN, "description": "Name of the Secret."}},
             "required": ["name"],
             "additionalProperties": False,
         },
@@ -77,17 +84,42 @@ TYPES: dict[str, dict[str, Any]] = {
     "groups": {"type": "object"},
     "adaptive.minimum": {"type": "integer", "minimum": 0},
     "adaptive.maximum": {"type": ["integer", "null"], "minimum": 0},
-    "daskResources": {"type": "object", "additionalProperties": {"type": "number", "exclusiveMinimum": 0}},
+    "daskResources": forms.mapped(forms.text(r"^[^\s=,\x00]+$"), {"type": "number", "exclusiveMinimum": 0}),
     "scheduler.replicas": {"type": "integer"},
     "worker.replicas": {"type": ["integer", "null"], "minimum": 0},
-    "secretName": {"type": "string", "pattern": "^([a-z0-9]([-.a-z0-9]*[a-z0-9])?)?$"},
+    "secretName": _OPTIONAL_NAME,
+    "serviceAccountName": _OPTIONAL_NAME,
+    "priorityClassName": _OPTIONAL_NAME,
+    "owner.name": _OPTIONAL_NAME,
+    "repository": {"type": "string", "pattern": r"^([A-Za-z0-9][A-Za-z0-9._/:-]*)?$"},
+    "keys.ca": forms.FILE_KEY,
+    "keys.schedulerCert": forms.FILE_KEY,
+    "keys.schedulerKey": forms.FILE_KEY,
+    "keys.workerCert": forms.FILE_KEY,
+    "keys.workerKey": forms.FILE_KEY,
     "serviceTemplate": _TEMPLATE,
     "podTemplate": _TEMPLATE,
-    "container": _OBJECT,
-    "podDisruptionBudget": _OBJECT,
+    "container": {"type": "object"},
+    "minAvailable": forms.SHARE,
+    "podDisruptionBudget.maxUnavailable": forms.SHARE,
+    "unhealthyPodEvictionPolicy": forms.words("AlwaysAllow", "IfHealthyBudget"),
+    "client.label": {**forms.KEY, "pattern": f"^$|{forms.KEY['pattern']}"},
+    "namespaceSelector": {"oneOf": [_kind("LabelSelector"), {"type": "null"}]},
+    "client.from": _kinds("NetworkPolicyPeer"),
+    "client.outside": forms.several(forms.CIDR),
+    "dashboard.from": _kinds("NetworkPolicyPeer"),
+    "jupyter.from": _kinds("NetworkPolicyPeer"),
+    "metrics.from": _kinds("NetworkPolicyPeer"),
+    "ingress.scheduler": _kinds("NetworkPolicyIngressRule"),
+    "ingress.worker": _kinds("NetworkPolicyIngressRule"),
+    "egress.rules": _kinds("NetworkPolicyEgressRule"),
+    "dns.to": _kinds("NetworkPolicyPeer"),
+    "dns.ports": forms.several(_PORT, 1),
+    "apiServer.to": _kinds("NetworkPolicyPeer"),
+    "apiServer.ports": forms.several(_PORT, 1),
     "command": _WORDS,
     "program": _WORDS,
-    "ports": _OBJECTS,
+    "ports": _kinds("ContainerPort"),
     "matchNodePurpose": {"enum": ["prefer", "require", "ignore"]},
     "serviceType": {"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
     "servicePort": _PORT,
@@ -95,51 +127,31 @@ TYPES: dict[str, dict[str, Any]] = {
     "portDashboard": _PORT,
     "threads_per_worker": {"type": ["integer", "null"], "minimum": 1},
     "memory_limit": {"oneOf": [{"type": "null"}, *_AMOUNT["oneOf"]]},
-    "env": {
-        "type": "array",
-        "items": {
-            "type": "object",
-            "properties": {
-                "name": {"type": "string", "description": "Name of the variable."},
-                "value": {"type": "string", "description": "Its value; quote numbers and booleans."},
-                "valueFrom": {"type": "object", "description": "Where its value comes from."},
-            },
-            "required": ["name"],
-            "additionalProperties": False,
-        },
-    },
-    "envFrom": _OBJECTS,
+    "env": _kinds("EnvVar"),
+    "envFrom": _kinds("EnvFromSource"),
     "extraArgs": {"type": "array", "items": {"type": ["string", "number"]}},
-    "resources": {
-        "type": "object",
-        "properties": {
-            "limits": {**_AMOUNTS, "description": "Most that the container gets."},
-            "requests": {**_AMOUNTS, "description": "What a node must have free for it."},
-            "claims": {"type": "array", "description": "Claims of devices.", "items": {"type": "object"}},
-        },
-        "additionalProperties": False,
-    },
-    "volumes": _OBJECTS,
-    "volumeMounts": _OBJECTS,
+    "resources": _kind("ResourceRequirements"),
+    "volumes": _kinds("Volume"),
+    "volumeMounts": _kinds("VolumeMount"),
     "scratchSizeLimit": {"type": "string", "pattern": f"^$|{_QUANTITY}"},
-    "initContainers": _OBJECTS,
-    "extraContainers": _OBJECTS,
+    "initContainers": _kinds("InitContainer"),
+    "extraContainers": _kinds("Container"),
     "annotations": _STRINGS,
-    "podLabels": _STRINGS,
-    "labels": _STRINGS,
+    "podLabels": _LABELS,
+    "labels": _LABELS,
     "serviceAnnotations": _STRINGS,
     "serviceAccountAnnotations": _STRINGS,
-    "tolerations": _OBJECTS,
-    "affinity": _OBJECT,
-    "nodeSelector": _STRINGS,
-    "topologySpreadConstraints": _OBJECTS,
+    "tolerations": _kinds("Toleration"),
+    "affinity": _kind("Affinity"),
+    "nodeSelector": _LABELS,
+    "topologySpreadConstraints": _kinds("TopologySpreadConstraint"),
     "terminationGracePeriodSeconds": {"type": "integer", "minimum": 0},
-    "securityContext": _OPTIONAL_OBJECT,
-    "containerSecurityContext": _OPTIONAL_OBJECT,
-    "strategy": _OPTIONAL_OBJECT,
-    "startupProbe": _OPTIONAL_OBJECT,
-    "readinessProbe": _OPTIONAL_OBJECT,
-    "livenessProbe": _OPTIONAL_OBJECT,
+    "securityContext": _kind("PodSecurityContext"),
+    "containerSecurityContext": _kind("SecurityContext"),
+    "strategy": _kind("DeploymentStrategy"),
+    "startupProbe": _kind("Probe"),
+    "readinessProbe": _kind("Probe"),
+    "livenessProbe": _kind("Probe"),
 }
 _BY_DEFAULT = {bool: "boolean", int: "integer", str: "string", dict: "object", list: "array"}
 
@@ -170,24 +182,27 @@ def generate() -> str:
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Values of the Dask chart",
         "type": "object",
-        "properties": {name: _property(name, value, descriptions()) for name, value in values.items()},
+        "properties": kinds.shared({name: _property(name, value, descriptions()) for name, value in values.items()}),
         "additionalProperties": False,
     }
     worker = schema["properties"]["worker"]["properties"]
-    worker["groups"] |= _groups({name: item for name, item in worker.items() if name != "groups"})
+    worker["groups"] |= _groups(name for name in worker if name != "groups")
     schema["properties"]["global"] = {"type": "object", "description": "Values that Helm shares with parent charts."}
+    schema["definitions"] = kinds.definitions()
     return json.dumps(schema, indent=2) + "\n"
 
 
-def _groups(keys: dict[str, Any]) -> dict[str, Any]:
+def _groups(keys: Iterable[str]) -> dict[str, Any]:
     """Worker groups have the worker's keys; null leaves one out."""
     group = {
         "description": "What differs from the worker.",
         "type": ["object", "null"],
-        "properties": keys,
+        "properties": {key: {"$ref": f"#/properties/worker/properties/{key}"} for key in keys},
         "additionalProperties": False,
     }
-    return {"propertyNames": {"pattern": _GROUP_NAME, "not": {"const": "default"}}, "additionalProperties": group}
+    described = "A group's name: lower case letters, digits and dashes, at most 20 characters, other than default."
+    names = {"description": described, "pattern": _GROUP_NAME, "not": {"const": "default"}}
+    return {"propertyNames": names, "additionalProperties": group}
 
 
 def _property(path: str, value: Any, said: dict[str, str]) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def test_a_token_of_the_charts_own() -> None:
 def test_a_token_of_the_users_own() -> None:
     """An existing Secret takes its place, under its own key."""
     values = {"jupyter": {"enabled": True, "token": {"secretName": "mine", "key": "password"}}}
-    (volume,) = (item for item in pod("jupyter", values)["volumes"] if item["name"] == "jupyter")
+    (volume,) = (item for item in pod("jupyter", values)["volumes"] if item["name"] == "dask-jupyter")
     (source,) = (item["secret"] for item in volume["projected"]["sources"] if "secret" in item)
     assert source == {"name": "mine", "items": [{"key": "password", "path": "token"}]}
 
@@ -147,9 +147,8 @@ def test_only_the_server_has_the_account() -> None:
     """The account's token is mounted in the server's container, and in none beside it."""
     spec = pod("jupyter", _on(extraContainers=[{"name": "beside", "image": "b"}]))
     assert spec["automountServiceAccountToken"] is False
-    mounting = [
-        item["name"] for item in spec["containers"] if "account" in {m["name"] for m in item.get("volumeMounts", [])}
-    ]
+    mounts = {item["name"]: [mount["name"] for mount in item.get("volumeMounts", [])] for item in spec["containers"]}
+    mounting = [name for name, found in mounts.items() if "dask-account" in found]
     assert mounting == ["jupyter"]
 
 
@@ -162,7 +161,7 @@ def test_a_home_that_is_kept() -> None:
     assert claim["spec"]["storageClassName"] == "fast"
     assert claim["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
     assert "ownerReferences" not in claim["metadata"]
-    (home,) = (item for item in pod("jupyter", values)["volumes"] if item["name"] == "home")
+    (home,) = (item for item in pod("jupyter", values)["volumes"] if item["name"] == "dask-home")
     assert home["persistentVolumeClaim"] == {"claimName": claim["metadata"]["name"]}
 
 
@@ -188,6 +187,13 @@ def test_a_home_that_is_kept() -> None:
         ),
         ({"env": [{"name": "A"}, {"name": "A"}]}, {}, ["jupyter.env has A twice"]),
         ({"podLabels": {"app.kubernetes.io/name": "x"}}, {}, ["jupyter.podLabels"]),
+        (
+            {"mounts": {"volumes": [{"name": "v"}], "volumeMounts": [{"name": "v", "mountPath": "/home/jovyan/"}]}},
+            {},
+            ["jupyter.mounts.volumeMounts[0].mountPath is /home/jovyan/", "jupyter.persistence"],
+        ),
+        ({"mounts": {"volumes": [{"name": "dask-home"}]}}, {}, ["jupyter.mounts.volumes[0].name is dask-home"]),
+        ({"ports": [{"containerPort": 8888}]}, {}, ["jupyter.ports[0].containerPort is 8888"]),
     ],
     ids=str,
 )

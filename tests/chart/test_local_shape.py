@@ -19,10 +19,16 @@ REAPED: Object = {**LOCAL, "lifecycle": {**OWNER, "noClientTimeout": 60}}
 GROUPS: Object = {"worker": {"groups": {"gpu": {"replicas": 0}}}}
 TLS: Object = {"tls": {"secretName": "certificates"}}
 #: What any release has.
-ALWAYS = [("ConfigMap", "pod-files"), ("Deployment", "worker"), ("ServiceAccount", "worker")]
+ALWAYS = [
+    ("ConfigMap", "pod-files"),
+    ("Deployment", "worker"),
+    ("NetworkPolicy", "worker"),
+    ("ServiceAccount", "worker"),
+]
 SETTINGS = ("ConfigMap", "agent")
 REAPER = [
     ("Deployment", "reaper"),
+    ("NetworkPolicy", "reaper"),
     ("Role", "agent"),
     ("RoleBinding", "agent"),
     ("ServiceAccount", "reaper"),

@@ -44,12 +44,15 @@ def _component(item: Object) -> str:
 
 
 def test_what_there_is() -> None:
-    """A release is two Deployments, a Service, two accounts, files, and the agent's Role, all in its namespace."""
+    """A release is two Deployments, a Service, accounts, files, policies and the agent's Role, all in its namespace."""
     expected = [
         ("ConfigMap", "agent"),
         ("ConfigMap", "pod-files"),
         ("Deployment", "scheduler"),
         ("Deployment", "worker"),
+        ("NetworkPolicy", "scheduler"),
+        ("NetworkPolicy", "worker"),
+        ("PodDisruptionBudget", "scheduler"),
         ("Role", "agent"),
         ("RoleBinding", "agent"),
         ("Service", "scheduler"),
@@ -69,7 +72,8 @@ def test_marks_of_the_contract(files: tuple[Path, ...]) -> None:
         assert found[contract.INSTANCE_LABEL] == "demo"
         known = {*ROLES, contract.AGENT, contract.DASHBOARD, contract.JUPYTER, "pod-files"}
         assert found[contract.COMPONENT_LABEL] in known
-    workers = [item for item in objects if _component(item) == "worker" and item["kind"] != "ServiceAccount"]
+    common = {"ServiceAccount", "NetworkPolicy"}
+    workers = [item for item in objects if _component(item) == "worker" and item["kind"] not in common]
     groups = {contract.DEFAULT_GROUP} | ({"gpu"} if EVERYTHING in files else set())
     assert groups == {_labels(item)[contract.GROUP_LABEL] for item in workers}
     services = [item for item in objects if item["kind"] == "Service" and _component(item) != contract.JUPYTER]
@@ -84,12 +88,14 @@ def test_marks_of_the_contract(files: tuple[Path, ...]) -> None:
 @every_file
 def test_installing_needs_what_the_package_asks_for(files: tuple[Path, ...]) -> None:
     """The kinds that are rendered are those that Python checks the user's permissions for."""
-    rendered = {(item["apiVersion"].rpartition("/")[0], item["kind"].lower() + "s") for item in render({}, *files)}
-    rendered = {(group, name.replace("ingresss", "ingresses")) for group, name in rendered}
-    asked = {contract.PDB, contract.CLAIMS, *contract.ROUTES.values()}
-    assert rendered <= set(contract.INSTALLED) | asked
-    default = {(item["apiVersion"].rpartition("/")[0], item["kind"].lower() + "s") for item in render()}
-    assert set(contract.INSTALLED) == default
+
+    def kinds(*files: Path) -> set[tuple[str, str]]:
+        plural = {"NetworkPolicy": "networkpolicies", "Ingress": "ingresses"}
+        found = ((item["apiVersion"].rpartition("/")[0], item["kind"]) for item in render({}, *files))
+        return {(group, plural.get(kind, f"{kind.lower()}s")) for group, kind in found}
+
+    assert kinds(*files) <= {*contract.INSTALLED, contract.CLAIMS, *contract.ROUTES.values()}
+    assert set(contract.INSTALLED) == kinds()
 
 
 @every_file
@@ -199,14 +205,6 @@ def test_replicas(count: int) -> None:
 def test_replicas_of_somebody_else() -> None:
     """With worker.replicas: null the field isn't there at all."""
     assert "replicas" not in deployment("worker", {"worker": {"replicas": None}})["spec"]
-
-
-def test_strategy() -> None:
-    """What only a rolling update has is left out with Recreate, which Kubernetes would refuse to see it with."""
-    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}
-    assert rolling == deployment("worker")["spec"]["strategy"]
-    recreate = deployment("worker", {"worker": {"strategy": {"type": "Recreate"}}})["spec"]["strategy"]
-    assert recreate == {"type": "Recreate"}
 
 
 def test_service() -> None:

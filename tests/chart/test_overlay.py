@@ -52,7 +52,8 @@ def test_the_pod_template_comes_last(role: str, helm: str) -> None:
         },
     }
     before, found = (deployment(role, {role: given}, helm=helm)["spec"]["template"] for given in ({}, values))
-    assert found["metadata"]["annotations"] == {"a": "1", "b": "2", "c": "3"}
+    own = before["metadata"].get("annotations", {})
+    assert found["metadata"]["annotations"] == {**own, "a": "1", "b": "2", "c": "3"}
     assert {**before["metadata"]["labels"], "l": "1"} == found["metadata"]["labels"]
     spec = found["spec"]
     assert spec["tolerations"] == [toleration]
@@ -400,45 +401,3 @@ def test_no_service_template_no_change() -> None:
     before = one(render(), "Service", "scheduler")
     template = {"metadata": {"labels": {}}, "spec": {}}
     assert before == one(render({"scheduler": {"serviceTemplate": template}}), "Service", "scheduler")
-
-
-# Disruptions --------------------------------------------------------------------------------------------
-
-
-def _budgets(values: Object, **where: Any) -> list[Object]:
-    return [item for item in render(values, **where) if item["kind"] == "PodDisruptionBudget"]
-
-
-def test_no_budget_by_default() -> None:
-    """There is no PodDisruptionBudget unless one is asked for: it would keep nodes from being drained."""
-    assert _budgets({}) == []
-    assert _budgets({"scheduler": {"podDisruptionBudget": {}}}) == []
-
-
-@every_helm
-@pytest.mark.parametrize(
-    "spec", [{"minAvailable": 1}, {"maxUnavailable": "0%", "unhealthyPodEvictionPolicy": "AlwaysAllow"}]
-)
-def test_a_budget_is_the_schedulers(helm: str, spec: Object) -> None:
-    """It has the spec that is given, and takes the scheduler's pods of this release and no others."""
-    values = {"scheduler": {"podDisruptionBudget": spec}, "worker": {"groups": {"gpu": {}}}}
-    (budget,) = _budgets(values, helm=helm)
-    kubernetes_validate.validate(budget, "1.34", strict=True)
-    selector = budget["spec"].pop("selector")
-    assert spec == budget["spec"]
-    taken = [
-        (item["metadata"]["labels"][contract.INSTANCE_LABEL], item["metadata"]["labels"][contract.COMPONENT_LABEL])
-        for release in ("demo", "other")
-        for item in render(values, release=release)
-        if item["kind"] == "Deployment"
-        and selector["matchLabels"].items() <= item["spec"]["template"]["metadata"]["labels"].items()
-    ]
-    assert taken == [("demo", "scheduler")]
-
-
-@pytest.mark.parametrize("spec", [{"minAvailable": 1}, {}], ids=["beside", "alone"])
-def test_a_budgets_selector_is_the_charts(spec: Object) -> None:
-    """A selector that is given does not count, as it would have to name what only the chart knows."""
-    given = {**spec, "selector": {"matchLabels": {"a": "b"}}}
-    expected = _budgets({"scheduler": {"podDisruptionBudget": spec}})
-    assert expected == _budgets({"scheduler": {"podDisruptionBudget": given}})

@@ -95,7 +95,7 @@ def test_tolerations_are_added(role: str) -> None:
     [
         {},
         {"nodeAffinity": None},
-        {"podAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "podAffinityTerm": {}}]}},
+        {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "zone"}]}},
         {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{}]}}},
         {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 5, "preference": {}}]}},
     ],
@@ -116,7 +116,7 @@ def test_affinity_is_added(role: str, own: dict[str, Any]) -> None:
 def test_spreading_counts_the_roles_own_pods(role: str) -> None:
     """A constraint without a selector gets the Deployment's own; one with a selector keeps it."""
     bare = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}
-    whole = {**bare, "labelSelector": {"matchLabels": {"a": "b"}}}
+    whole = {**bare, "topologyKey": "zone", "labelSelector": {"matchLabels": {"a": "b"}}}
     found = deployment(role, {role: {"topologySpreadConstraints": [bare, whole]}})["spec"]
     expected = [{**bare, "labelSelector": found["selector"]}, whole]
     assert expected == found["template"]["spec"]["topologySpreadConstraints"]
@@ -161,7 +161,7 @@ def test_metadata_of_pods(role: str) -> None:
     found, plain = deployment(role, values), deployment(role)
     template = found["spec"]["template"]["metadata"]
     assert {**plain["spec"]["template"]["metadata"]["labels"], "p": "1"} == template["labels"]
-    assert template["annotations"] == {"a": "3"}
+    assert {**plain["spec"]["template"]["metadata"].get("annotations", {}), "a": "3"} == template["annotations"]
     assert {**plain["metadata"]["labels"], "d": "2"} == found["metadata"]["labels"]
     assert plain["spec"]["selector"] == found["spec"]["selector"]
 

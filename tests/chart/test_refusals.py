@@ -96,4 +96,4 @@ def test_schema(values: dict[str, Any], words: list[str]) -> None:
 def test_old_kubernetes() -> None:
     """A Kubernetes that is too old for the chart is told so."""
     result = run("template", "demo", str(CHART), "--kube-version", "1.24.0")
-    assert "requires kubeVersion: >=1.25.0-0" in result.stderr
+    assert "requires kubeVersion: >=1.27.0-0" in result.stderr

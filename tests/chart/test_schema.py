@@ -54,17 +54,20 @@ LEAVES = dict(_leaves(DEFAULTS))
 #: What everything.yaml leaves as it is: there is no other value, or it would forbid others; other tests change it.
 KEPT = (
     ("scheduler", "dashboard"),
+    *((part, "service", "clusterIP") for part in ("scheduler", "webUI", "jupyter")),
     ("jupyter", "rbac", "create"),
     ("jupyter", "persistence", "existingClaim"),
     ("scheduler", "enabled"),
     ("scheduler", "replicas"),
     ("agent", "enabled"),
     ("worker", "adaptive", "enabled"),
+    ("networkPolicy", "enabled"),
+    ("scheduler", "podDisruptionBudget", "enabled"),
 )
-#: Values that mean something beside others only, by the beginning of their path; all that fit count.
-BESIDE: dict[str, Object] = {
-    "tls": {"tls": {"secretName": "s"}},
+#: The same of what leads in from outside, and of notebooks.
+WAYS_IN: dict[str, Object] = {
     "jupyter": {"jupyter": {"enabled": True, "token": {"secretName": "s"}}},
+    "networkPolicy.jupyter": {"jupyter": {"enabled": True, "token": {"secretName": "s"}}},
     "jupyter.persistence": {"jupyter": {"persistence": {"enabled": True}}},
     **{
         f"{part}.service": {part: {"serviceType": "LoadBalancer"}, "scheduler": {"serviceType": "LoadBalancer"}}
@@ -84,7 +87,16 @@ BESIDE: dict[str, Object] = {
     "webUI.ingress.tls.enabled": {"webUI": {"ingress": {"hosts": ["h"]}}},
     **{f"{part}.httpRoute.https": {part: {"httpRoute": {"hostnames": ["h"]}}} for part in ("webUI", "jupyter")},
 }
-#: Of no use without another that everything.yaml has otherwise.
+#: Values that mean something beside others only, by where those are.
+BESIDE: dict[tuple[str, ...], Object] = {
+    ("tls",): {"tls": {"secretName": "s"}},
+    ("networkPolicy", "egress"): {"networkPolicy": {"egress": {"restricted": True}}},
+    ("networkPolicy", "client", "outside"): {"scheduler": {"serviceType": "NodePort"}},
+    ("worker", "podDisruptionBudget"): {
+        "worker": {"podDisruptionBudget": {"enabled": True, "minAvailable": 3, "maxUnavailable": None}}
+    },
+    **{tuple(place.split(".")): given for place, given in WAYS_IN.items()},
+}
 
 
 def test_the_schema_is_one() -> None:
@@ -103,7 +115,7 @@ def test_schema_and_values_name_the_same_keys() -> None:
     named = {path for path, _ in _closed(SCHEMA)}
     given = {path[:depth] for path in LEAVES for depth in range(1, len(path) + 1)}
     # Inside of env, resources, pullSecrets and overlays the schema knows the keys of items that no default has.
-    open_ones = {"env", "resources", "pullSecrets", "podTemplate", "serviceTemplate"}
+    open_ones = {"env", "resources", "pullSecrets", "podTemplate", "serviceTemplate", "namespaceSelector"}
     inner = {path for path in named if open_ones & set(path[:-1])}
     assert given == named - inner - {("global",)}
 
@@ -114,6 +126,44 @@ def test_every_level_is_closed() -> None:
     nodes = [(path, node) for path, node in _closed(SCHEMA) if "properties" in node]
     assert [path for path, node in nodes if node.get("additionalProperties") is not False] == []
     assert ("worker", "mounts") in dict(nodes)
+
+
+def test_kubernetes_own_objects_are_closed() -> None:
+    """Every kind that the schema has of Kubernetes' is closed, is referred to, and the schema stays small."""
+    kinds = {name: node for name, node in SCHEMA["definitions"].items() if "properties" in node}
+    assert [name for name, node in kinds.items() if node["additionalProperties"] is not False] == []
+    text = json.dumps(SCHEMA)
+    assert [name for name in SCHEMA["definitions"] if f'"#/definitions/{name}"' not in text] == []
+    assert len(text) < 150_000
+
+
+@pytest.mark.parametrize("program", ["helm", "helm3"])
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"env": [{"name": "A", "vale": "b"}]}, ["/worker/env/0", "'vale'"]),
+        ({"tolerations": [{"key": "a", "operator": "Exist"}]}, ["/worker/tolerations/0/operator", "'Exists'"]),
+        ({"mounts": {"volumes": [{"name": "a", "emptyDir": {}, "hostPath": {"path": "/a"}}]}}, ["volumes/0", "max"]),
+        ({"affinity": {"nodeAffinity": {"required": {}}}}, ["/worker/affinity/nodeAffinity", "'required'"]),
+        ({"readinessProbe": {"tcpSocket": {"port": 0}}}, ["/worker/readinessProbe/tcpSocket/port"]),
+        ({"groups": {"gpu": {"resources": {"limits": {"cpu": "two"}}}}}, ["/gpu/resources/limits/cpu"]),
+        ({"initContainers": [{"name": "a"}]}, ["/worker/initContainers/0", "image"]),
+    ],
+)
+def test_both_helms_judge_kubernetes_own_objects(program: str, values: Object, words: list[str]) -> None:
+    """Helm 3 and 4 follow the schema into what is Kubernetes' own, in groups as well, and name the place."""
+    told = run(
+        "template",
+        "r",
+        str(CHART),
+        "--kube-version",
+        "1.34.0",
+        "--values=-",
+        helm=program,
+        text=json.dumps({"worker": values}),
+    )
+    assert told.returncode != 0
+    assert [word for word in words if word not in told.stderr] == [], told.stderr
 
 
 def test_every_key_is_described() -> None:
@@ -127,7 +177,7 @@ def test_both_roles_share_their_keys() -> None:
     """What one role can be given the other can too, but for what only one of them has."""
     scheduler, worker = DEFAULTS["scheduler"].keys(), DEFAULTS["worker"].keys()
     service = {"serviceType", "servicePort", "serviceAnnotations", "loadBalancerIP", "service", "serviceTemplate"}
-    assert {*service, "enabled", "podDisruptionBudget"} == scheduler - worker
+    assert {*service, "enabled", "safeToEvict"} == scheduler - worker
     own = {"threads_per_worker", "memory_limit", "nanny", "custom_scheduler_url", "portDashboard", "strategy"}
     own |= {"groups", "adaptive", "daskResources"}
     assert own == worker - scheduler
@@ -152,12 +202,9 @@ def _reaches(values: Any, path: tuple[str, ...]) -> bool:
 @pytest.mark.parametrize("path", [path for path in LEAVES if path not in KEPT], ids=".".join)
 def test_every_value_is_used(path: tuple[str, ...]) -> None:
     """A value that is changed changes what is rendered, or is refused for want of another."""
-    beside: Object = {}
-    for start, values in BESIDE.items():
-        given = dict(_leaves(values)).get(path) == _at(MOST, path)
-        if not given and f"{'.'.join(path)}.".startswith(f"{start}."):
-            beside = merge(beside, values)
-    changed = json.dumps(merge(beside, _with(path, _at(MOST, path))))
+    value = _with(path, _at(MOST, path))
+    beside = merge(*(given for at, given in BESIDE.items() if at == path[: len(at)] and merge(given, value) != given))
+    changed = json.dumps(merge(beside, value))
     said = run("template", "demo", str(CHART), "--kube-version", "1.34.0", "-n", "ns", "--values", "-", text=changed)
     assert text(beside) != said.stdout
     if said.returncode:
@@ -181,7 +228,6 @@ def test_kubernetes_knows_every_field(name: str) -> None:
     """Every object is valid by the strict schemas of Kubernetes 1.34 (claims of devices aside)."""
     files = {"everything": (EVERYTHING,), "default": ()}.get(name, (VALUES / f"{name}.yaml",))
     for item in render({}, *files):
-        if (
-            item["kind"] != "HTTPRoute"
-        ):  # the Gateway API's; tests/cluster/test_exposure.py has a real API server judge it
+        # The Gateway API's kind; tests/cluster/test_exposure.py has a real API server judge it.
+        if item["kind"] != "HTTPRoute":
             kubernetes_validate.validate(item, "1.34", strict=True)

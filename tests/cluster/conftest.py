@@ -16,7 +16,10 @@ import pytest
 from dask_kubernetes_helm import HelmCluster, KubeCluster
 
 #: Kinds that a release may leave behind.
-KINDS = "pods,deployments,replicasets,services,configmaps,secrets,serviceaccounts,endpointslices"
+KINDS = (
+    "pods,deployments,replicasets,services,configmaps,secrets,serviceaccounts,endpointslices,networkpolicies,"
+    "poddisruptionbudgets"
+)
 
 
 def run(*command: str, text: str | None = None, **environment: str) -> str:

@@ -58,7 +58,8 @@ def start(namespace: Namespace, image: str, script: str, **environment: str) -> 
         "volumes": [{"name": f"v{index}", "hostPath": {"path": folder}} for index, folder in enumerate(folders)],
         "containers": [container],
     }
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "notebook"}, "spec": spec}
+    metadata = {"name": "notebook", "labels": {"dask.org/client": "true"}}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
     namespace.kubectl("apply", "-f", "-", text=json.dumps(pod))
 
 

@@ -24,7 +24,7 @@ from .findings import Finding
 #: Not in the project's environment, whose libraries it would take back to older versions.
 CHECKOV = "checkov==3.3.30"
 #: The oldest Kubernetes that Chart.yaml admits, and the one of the tests.
-KUBERNETES = ("1.25", "1.34")
+KUBERNETES = ("1.27", "1.34")
 #: kube-score's grades: 1 is critical, 5 a warning, 10 all well.
 _WELL = 10
 

@@ -1,0 +1,115 @@
+"""Whatever the schema and the chart's checks accept renders to objects that Kubernetes accepts.
+
+The overlays (`container`, `podTemplate`, `serviceTemplate`), which take any field of Kubernetes', are left empty.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, Phase, assume, event, given, settings
+
+from dask_kubernetes_helm import contract, errors, schema
+from dask_kubernetes_helm.helm import join_surrogates
+from dask_kubernetes_helm.values import Layer
+from tests.chart import helm
+
+from . import madevalues
+from .conftest import Namespace
+
+Values = dict[str, Any]
+
+#: So many accepted values are shown to Kubernetes; those that the checks refuse come on top.
+EXAMPLES = 200
+#: Where the objects of an API are.
+PLACES = {
+    "v1": "api/v1",
+    **{group: f"apis/{group}" for group in ("apps/v1", "policy/v1", "rbac.authorization.k8s.io/v1")},
+}
+
+
+class Server:
+    """The API server, asked what it thinks of objects, which it does not keep."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        from kubernetes import config
+
+        self._api = config.new_client_from_config()
+        self._namespace = namespace.name
+        self._accepted: set[str] = set()
+
+    def refusals(self, rendered: str) -> list[str]:
+        """What it says to those objects that it refuses, asked as Helm 4 asks; once for each object."""
+        objects = [found for found in yaml.load_all(rendered, yaml.CSafeLoader) if found]
+        return [said for found in objects if (said := self._refusal(found))]
+
+    def _refusal(self, found: Values) -> str:
+        body = json.dumps(found, ensure_ascii=False)
+        if body in self._accepted:
+            return ""
+        place = f"{PLACES[found['apiVersion']]}/namespaces/{self._namespace}/{found['kind'].lower()}s"
+        how = "dryRun=All&fieldManager=helm&force=true&fieldValidation=Strict"
+        url = f"{self._api.configuration.host}/{place}/{found['metadata']['name']}?{how}"
+        headers = {"Content-Type": "application/apply-patch+yaml"}
+        answer = self._api.rest_client.pool_manager.request("PATCH", url, body=body.encode(), headers=headers)
+        if answer.status < 300:
+            self._accepted.add(body)
+            return ""
+        return f"{found['kind']} {found['metadata']['name']}: {json.loads(answer.data)['message']}"
+
+
+def templated(values: Values, namespace: str) -> Any:
+    """`helm template` of values."""
+    command = ("template", "r", str(helm.CHART), "--kube-version", helm.KUBERNETES, "--namespace", namespace)
+    return helm.run(*command, "--values=-", text=join_surrogates(json.dumps(values)))
+
+
+def rendered(values: Values, namespace: str) -> str | None:
+    """What the chart renders; None where it refuses the values by a sentence of its own."""
+    told = templated(values, namespace)
+    if told.returncode == 0:
+        return str(told.stdout)
+    # A template that breaks says "error calling", or where it was executing.
+    refusal = re.search(r"execution error at \(dask/templates/checks\.yaml:\S+ (.+)", told.stderr)
+    assert refusal, told.stderr
+    assert re.search(
+        r"\b(nameOverride|fullnameOverride|image|webUI|tls|scheduler|agent|lifecycle|worker)\b", refusal[1]
+    )
+    return None
+
+
+@pytest.mark.timeout(600)
+def test_what_the_chart_accepts_kubernetes_accepts(namespace: Namespace) -> None:
+    """Values that are made by the schema are refused by a check of the chart's, which names a key, or by nobody."""
+    server = Server(namespace)
+    accepted = 0
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    )
+    @given(madevalues.values())
+    def goes_through(values: Values) -> None:
+        nonlocal accepted
+        try:
+            schema.check([Layer("generated", values)], contract.chart_path())
+        except errors.ValuesSchemaError:
+            # Beside the chart's defaults they are something else; then Helm refuses them as well.
+            assert "don't meet the specifications of the schema" in templated(values, namespace.name).stderr
+            assume(False)
+        text = rendered(values, namespace.name)
+        event("refused by a check" if text is None else "shown to Kubernetes")
+        assume(text is not None)
+        assert server.refusals(text or "") == []
+        accepted += 1
+
+    goes_through()
+    assert accepted >= EXAMPLES
