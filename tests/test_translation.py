@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dask_kubernetes_helm import containers, contract, errors, podmodel, podspec, schema, values
 from dask_kubernetes_helm.translation import Translated, for_scheduler, translate
+from tests.cluster import podspecs
 
 ROLES = ("worker", "scheduler")
 every_role = pytest.mark.parametrize("role", ROLES)
@@ -501,12 +502,8 @@ def test_no_field_is_lost(spec: list[dict[str, Any]], container: list[dict[str, 
 
 
 @settings(max_examples=30)
-@given(
-    # Secrets without a name are none, which the chart says.
-    st.lists(fields("V1PodSpec", {*CARRIED_OTHERWISE["spec"], "imagePullSecrets"}), max_size=5),
-    st.sampled_from(ROLES),
-)
-def test_what_comes_out_is_what_the_chart_takes(spec: list[dict[str, Any]], role: Any) -> None:
-    """Whatever a pod says, its values are such as the chart's schema accepts."""
-    found = translate(pod(values.merge(*spec), role), role)
+@given(podspecs.pods(), st.sampled_from(ROLES))
+def test_what_comes_out_is_what_the_chart_takes(template: dict[str, Any], role: Any) -> None:
+    """Whatever a pod says that Kubernetes accepts, its values are such as the chart's schema accepts."""
+    found = translate(template, role)
     schema.check([values.Layer("a template", {role: found.values})], contract.chart_path())

@@ -74,7 +74,7 @@ def test_marks_of_the_contract(files: tuple[Path, ...]) -> None:
         assert found[contract.COMPONENT_LABEL] in known
     common = {"ServiceAccount", "NetworkPolicy"}
     workers = [item for item in objects if _component(item) == "worker" and item["kind"] not in common]
-    groups = {contract.DEFAULT_GROUP} | ({"gpu"} if EVERYTHING in files else set())
+    groups = {contract.DEFAULT_GROUP} | ({"gpu"} if {EVERYTHING, VALUES / "gpu.yaml"} & {*files} else set())
     assert groups == {_labels(item)[contract.GROUP_LABEL] for item in workers}
     services = [item for item in objects if item["kind"] == "Service" and _component(item) != contract.JUPYTER]
     assert _component(services[-1]) == "scheduler"
