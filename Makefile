@@ -130,8 +130,8 @@ package: $(STAMP) ## build the wheel and the packed chart into dist/
 	@ls dist
 
 .PHONY: bench
-bench: $(STAMP) cluster ## measure: start to first result, also beside classic, import time, port-forward, nanny
-	@$(ENTER); for name in first_result kubecluster import_time port_forward nanny; do $(BIN)/python -m bench.$$name; done
+bench: $(STAMP) cluster ## measure: start to first result, also beside classic, import time, port-forward, nanny, encryption
+	@$(ENTER); for name in first_result kubecluster import_time port_forward nanny tls; do $(BIN)/python -m bench.$$name; done
 
 .PHONY: bench-elasticity
 bench-elasticity: $(STAMP) cluster ## measure growing and shrinking side by side with peers; WRITE=1 writes docs/elasticity.md

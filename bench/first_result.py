@@ -7,10 +7,13 @@ what is best for it: objects rendered beforehand, and the scheduler reached at i
 from __future__ import annotations
 
 import argparse
+import base64
 import sys
 import time
 
+import yaml
 from distributed import Client
+from distributed.security import Security
 
 from bench import common
 from dask_kubernetes_helm import HelmCluster
@@ -34,9 +37,10 @@ def with_helmcluster(namespace: str) -> float:
 def with_kubectl(namespace: str) -> float:
     """Seconds with kubectl alone."""
     repository, _, tag = common.image().rpartition(":")
-    given = f"image.repository={repository},image.tag={tag},worker.replicas={WORKERS}"
+    given = f"image.repository={repository},image.tag={tag},worker.replicas={WORKERS},tls.generated.offline=true"
     chart = ["chart", "--values", "values/ci.yaml", "--set", given, "--namespace", namespace]
     objects = common.run("helm", "template", "plain", *chart)
+    security = _security(objects)
     kubectl = ("kubectl", "--namespace", namespace)
     began = time.monotonic()
     common.run(*kubectl, "apply", "--filename=-", text=objects)
@@ -45,10 +49,17 @@ def with_kubectl(namespace: str) -> float:
         selector = "--selector=app.kubernetes.io/component=scheduler"
         while not address:
             address = common.run(*kubectl, "get", "pods", selector, "--output=jsonpath={.items[*].status.podIP}")
-        with Client(f"tcp://{address}:8786", timeout=60) as client:
+        with Client(f"tls://{address}:8786", timeout=60, security=security) as client:
             return _first_result(client, began)
     finally:
         common.run(*kubectl, "delete", "--filename=-", text=objects)
+
+
+def _security(objects: str) -> Security:
+    """The client's certificates among the rendered objects."""
+    (data,) = (item["data"] for item in yaml.safe_load_all(objects) if item and "ca.crt" in item.get("data", {}))
+    trusted, certificate, key = (base64.b64decode(data[name]).decode() for name in ("ca.crt", "tls.crt", "tls.key"))
+    return Security(tls_ca_file=trusted, tls_client_cert=certificate, tls_client_key=key, require_encryption=True)
 
 
 def _first_result(client, began) -> float:

@@ -83,8 +83,6 @@ class ReleaseCluster(Cluster):
         host: RemoteScheduler | None = None,
     ) -> None:
         self._host = host or RemoteScheduler()
-        #: For Dask's Client, which takes a cluster's own.
-        self.security = self._host.security
         self._arguments, self._attach, self.shutdown_on_close = arguments, attach, shutdown_on_close
         self._release: ManagedRelease | None = None
         self._starting: asyncio.Task[Any] | None = None
@@ -241,6 +239,9 @@ class ReleaseCluster(Cluster):
     def connection(self) -> Connection | None:
         """By which route the scheduler is reached, and why."""
         return self._host.connection
+
+    #: Certificates for connections, which Dask's Client takes from here; None where there is no encryption.
+    security = property(lambda self: self._host.security)
 
     @property
     def workers(self) -> tuple[str, ...]:

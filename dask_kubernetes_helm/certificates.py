@@ -1,4 +1,4 @@
-"""A `distributed.security.Security` as a Secret that the release's pods read.
+"""A `distributed.security.Security` as a Secret that the release's pods read, and a Secret as what a client needs.
 
 Belongs here: which certificates pods need, and their text. Never here: creating the Secret (lifecycle.py), or where
 pods find it (the chart has it).
@@ -8,11 +8,13 @@ Source: https://distributed.dask.org/en/stable/tls.html
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dask_kubernetes_helm.errors import InvalidArgumentError, InvalidSecurityError
+from dask_kubernetes_helm.errors import InvalidArgumentError, InvalidSecurityError, WorkloadNotFoundError
 
 if TYPE_CHECKING:
     from distributed.security import Security
@@ -67,6 +69,22 @@ def judged(security: Any) -> Security | None:
     return None
 
 
+def given(security: Any) -> Security | None:
+    """A Security to connect with; none that is made now can go with certificates that a release has.
+
+    Raises
+    ------
+    InvalidSecurityError
+        It is something else.
+    """
+    if isinstance(security, bool):
+        raise InvalidSecurityError(
+            f"security is {security}, but the release's values say whether there is encryption",
+            cure="Set tls.enabled in the values; security= takes a distributed.security.Security to connect with.",
+        )
+    return judged(security)
+
+
 def of(security: Security, roles: tuple[str, ...]) -> Certificates:
     """What the pods of these roles need.
 
@@ -90,6 +108,28 @@ def of(security: Security, roles: tuple[str, ...]) -> Certificates:
             data[file] = _text(getattr(security, name), name)
             keys[f"{role}{kind}"] = file
     return Certificates(data, keys)
+
+
+def texts(secret: Mapping[str, Any], told: Mapping[str, str]) -> dict[str, str]:
+    """A client's certificates in a Secret, as PEM by `ca`, `cert` and `key`.
+
+    Parameters
+    ----------
+    secret : mapping
+        As Kubernetes has it.
+    told : mapping
+        Its keys by the same names.
+
+    Raises
+    ------
+    WorkloadNotFoundError
+        One is not in it, or not yet.
+    """
+    data = secret.get("data") or {}
+    missing = [told[name] for name in ("ca", "cert", "key") if not data.get(told[name])]
+    if missing:
+        raise WorkloadNotFoundError(f"The Secret {told['secret']} has no {', '.join(missing)}")
+    return {name: base64.b64decode(data[told[name]]).decode() for name in ("ca", "cert", "key")}
 
 
 def _text(given: str | None, name: str) -> str:

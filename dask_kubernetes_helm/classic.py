@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed.utils import silence_logging_cmgr
 
-from dask_kubernetes_helm import certificates, classic_arguments, classic_plan, config
+from dask_kubernetes_helm import classic_arguments, classic_plan, config
 from dask_kubernetes_helm.arguments import worker_count
 from dask_kubernetes_helm.classic_verbs import ClassicVerbs
 from dask_kubernetes_helm.errors import InvalidTypeError, TemplateWarning
@@ -65,11 +65,12 @@ class KubeCluster(ClassicVerbs):
     interface : str, optional
         Local scheduler: the network interface on which it listens.
     protocol : str, optional
-        Local scheduler: ``"tcp://"`` or ``"tls://"``; `security` alone is enough for the latter.
+        Local scheduler: ``"tcp://"`` for no encryption, or ``"tls://"``.
     dashboard_address : str, optional
         Local scheduler: where its dashboard listens.
-    security : distributed.security.Security, optional
-        Certificates, which scheduler, workers and clients then have: nobody else gets a connection.
+    security : distributed.security.Security or bool, optional
+        Certificates, which scheduler, workers and clients then have: nobody else gets a connection. By default they are
+        made for the cluster, unless ``kubernetes.tls`` is false; ``False`` is for no encryption.
     scheduler_service_wait_timeout : int, optional
         Remote scheduler behind a load balancer: seconds to wait for its address, 0 for ever.
     scheduler_service_name_resolution_retries : int, optional
@@ -115,7 +116,7 @@ class KubeCluster(ClassicVerbs):
         interface: str | None = None,
         protocol: str | None = None,
         dashboard_address: str | None = None,
-        security: Security | None = None,
+        security: Security | bool | None = None,  # noqa: FBT001 - as classic has it
         scheduler_service_wait_timeout: int | None = None,
         scheduler_service_name_resolution_retries: Any = None,
         scheduler_pod_template: Any = None,
@@ -127,7 +128,8 @@ class KubeCluster(ClassicVerbs):
     ) -> None:
         _refuse_unknown(kwargs)
         retries, scheduler_pod_template = _by_year(scheduler_service_name_resolution_retries, scheduler_pod_template)
-        secured = certificates.judged(security)
+        mode = classic_arguments.deploy_mode(deploy_mode)
+        secured, encrypted = classic_arguments.encryption(security, protocol, mode)
         told = classic_plan.ClassicArguments(
             pod_template=pod_template,
             scheduler_pod_template=scheduler_pod_template,
@@ -136,8 +138,9 @@ class KubeCluster(ClassicVerbs):
             env=classic_arguments.variables(env),
             auth=auth,
             idle_timeout=config.get("idle-timeout", idle_timeout),
-            deploy_mode=classic_arguments.deploy_mode(deploy_mode),
+            deploy_mode=mode,
             security=secured,
+            encrypted=encrypted,
             affinity=classic_arguments.affinity(match_node_purpose, apply_default_affinity),
             service_type=classic_arguments.service_type(scheduler_service_type),
             timeout=config.seconds(config.get("timeout", kwargs.get("timeout")), "timeout"),

@@ -10,14 +10,17 @@ import logging
 import math
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dask.utils import parse_bytes
 
-from dask_kubernetes_helm import config, naming
+from dask_kubernetes_helm import certificates, config, naming
 from dask_kubernetes_helm.arguments import worker_count
 from dask_kubernetes_helm.errors import DeployModeError, InvalidArgumentError, InvalidTypeError
 from dask_kubernetes_helm.text import did_you_mean
+
+if TYPE_CHECKING:
+    from distributed.security import Security
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +44,26 @@ def deploy_mode(given: str | None) -> str:
             cure="Give 'remote' (the scheduler in a pod) or 'local' (the scheduler in this process).",
         )
     return str(mode)
+
+
+def encryption(security: Any, protocol: str | None, mode: str) -> tuple[Security | None, bool]:
+    """The certificates that are given, or made for a scheduler in this process; and whether comms are encrypted.
+
+    Without a word they are. A scheduler in the release has the chart's certificates, which are read once they exist.
+
+    Raises
+    ------
+    InvalidSecurityError, InvalidArgumentError
+    """
+    is_local = mode == LOCAL
+    asked = protocol is not None and is_local
+    plain = security is False or (asked and str(protocol).removesuffix("://") != "tls")
+    judged = certificates.judged(security)
+    if judged is not None or plain:
+        return judged, judged is not None
+    encrypted = bool(config.get("tls")) or asked
+    made = certificates.judged(security=True) if encrypted and is_local else None
+    return made, encrypted
 
 
 def variables(given: Any) -> dict[str, Any]:

@@ -46,6 +46,8 @@ class ClassicArguments:
     service_type: str
     timeout: float
     shutdown_on_close: bool = True
+    #: Whether Dask's comms are encrypted; without certificates here they are the chart's.
+    encrypted: bool = True
     #: As HelmCluster's has it.
     chart: str | None = None
 
@@ -70,6 +72,8 @@ class ClassicArguments:
             alone = DEATH_TIMEOUT if worker.death_timeout is None else worker.death_timeout
             # 0 is for ever, as Dask has it.
             said = merge(said, {"lifecycle": {"noClientTimeout": alone or None}})
+        if not self.encrypted:
+            said["tls"] = {"enabled": False}
         for note in dict.fromkeys(notes):
             warnings.warn(note, TemplateWarning, stacklevel=2)
         roles = ("worker",) if self.deploy_mode == LOCAL else ("scheduler", "worker")

@@ -10,11 +10,13 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dask_kubernetes_helm import arguments, config, contract
+from dask_kubernetes_helm import arguments, certificates, config, contract
 from dask_kubernetes_helm.elastic import ElasticCluster
 from dask_kubernetes_helm.errors import InvalidArgumentError, ScalingError
+from dask_kubernetes_helm.hosting import RemoteScheduler
 
 if TYPE_CHECKING:
+    from distributed.security import Security
     from tornado.ioloop import IOLoop
 
     from dask_kubernetes_helm.auth import ClusterAuth
@@ -47,6 +49,8 @@ class HelmCluster(ElasticCluster):
         How to authenticate; by default in-cluster, then the kubeconfig.
     timeout : float or str, optional
         Seconds, or text such as ``"5 minutes"``, that creation may take.
+    security : distributed.security.Security, optional
+        Certificates to connect with; by default those in the release's Secret, which takes the right to read it.
     shutdown_on_close : bool
         Whether closing removes the release.
     asynchronous : bool
@@ -84,6 +88,7 @@ class HelmCluster(ElasticCluster):
         chart: str | os.PathLike[str] | None = None,
         auth: ClusterAuth | list[ClusterAuth] | None = None,
         timeout: float | str | None = None,
+        security: Security | None = None,
         shutdown_on_close: bool = True,
         asynchronous: bool = False,
         loop: IOLoop | None = None,
@@ -109,6 +114,7 @@ class HelmCluster(ElasticCluster):
             asynchronous=asynchronous,
             loop=loop,
             quiet=config.get("quiet", quiet),
+            host=RemoteScheduler(certificates.given(security)),
         )
 
     @classmethod
@@ -123,7 +129,7 @@ class HelmCluster(ElasticCluster):
         namespace : str, optional
             Its namespace.
         **kwargs
-            As for `HelmCluster`: auth, timeout, asynchronous, loop, quiet, shutdown_on_close.
+            As for `HelmCluster`: auth, timeout, security, asynchronous, loop, quiet, shutdown_on_close.
 
         Raises
         ------

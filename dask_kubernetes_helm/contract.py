@@ -25,6 +25,9 @@ REAPER = "reaper"
 DASHBOARD, JUPYTER = "dashboard", "jupyter"
 DEFAULT_GROUP = "default"
 
+#: On the scheduler's Deployment: which Secret has a client's certificates, and under which keys.
+CLIENT_TLS = "dask.org/client-tls"
+
 COMM_PORT, COMM_PORT_NAME = 8786, "tcp-comm"
 DASHBOARD_PORT, DASHBOARD_PORT_NAME = 8787, "http-dashboard"
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from distributed.core import rpc
 
 from dask_kubernetes_helm import contract
+from dask_kubernetes_helm.errors import KubernetesError
 from dask_kubernetes_helm.routing import Routing
+from dask_kubernetes_helm.trust import ReleaseSecurity
 
 if TYPE_CHECKING:
     from distributed.security import Security
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
     from dask_kubernetes_helm.progress import Progress
     from dask_kubernetes_helm.release import Release
 
+logger = logging.getLogger(__name__)
+
+#: Seconds between looks for new certificates: less than pods take to show those of another authority.
+_RENEWED = 60.0
 #: Seconds that one request of a scheduler may take.
 _PROBE_TIMEOUT = 2
 
@@ -36,7 +43,7 @@ class RemoteScheduler:
     Parameters
     ----------
     security : distributed.security.Security, optional
-        Certificates.
+        Certificates; by default those that the release has for clients.
     routing : callable
         Gives how to reach it.
 
@@ -49,6 +56,7 @@ class RemoteScheduler:
     def __init__(self, security: Security | None = None, routing: Callable[[], Routing] = Routing.configured) -> None:
         self.security, self._routing = security, routing
         self.connection: Connection | None = None
+        self._following: asyncio.Task[None] | None = None
 
     @property
     def scheme(self) -> str:
@@ -67,6 +75,9 @@ class RemoteScheduler:
 
     async def reach(self, release: Release, progress: Progress, timeout: float) -> Connection:
         """Open a route and wait until the scheduler answers; see `Release.reach`."""
+        if self.security is None and (texts := await release.certificates(timeout)) is not None:
+            self.security = followed = ReleaseSecurity(texts)
+            self._following = asyncio.create_task(_follow(followed, release))
         routing = dataclasses.replace(self._routing(), scheme=self.scheme)
         self.connection = await release.reach(self._answers, progress, timeout, routing)
         return self.connection
@@ -84,6 +95,9 @@ class RemoteScheduler:
 
     async def close(self) -> None:
         """Give the route up."""
+        if self._following:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
         if self.connection:
             await self.connection.close()
 
@@ -100,3 +114,14 @@ class RemoteScheduler:
         finally:
             await scheduler.close_rpc()
         return True
+
+
+async def _follow(security: ReleaseSecurity, release: Release) -> None:
+    """Have new certificates, as the release's pods do."""
+    while True:
+        await asyncio.sleep(_RENEWED)
+        try:
+            if texts := await release.certificates():
+                security.renew(texts)
+        except (OSError, ValueError, KubernetesError) as error:  # the next look may tell more
+            logger.debug("release %s: certificates not read: %s", release.name, error)

@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import json
 import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from dask_kubernetes_helm import contract, dashboards, diagnosis, ownership, ownpod
+from dask_kubernetes_helm import certificates, contract, dashboards, diagnosis, ownership, ownpod
 from dask_kubernetes_helm.connect import IN_CLUSTER, Connection, Router
 from dask_kubernetes_helm.errors import (
+    ForbiddenError,
     KubernetesError,
     ReleaseNotFoundError,
     SchedulerUnreachableError,
@@ -33,6 +35,8 @@ from dask_kubernetes_helm.watching import Watcher
 _PROBE_INTERVAL = 0.2
 #: Seconds after which a scheduler that is Ready should have answered whoever may talk to it.
 _SILENT = 30.0
+#: Seconds between looks for a Secret that somebody else is making.
+_SECRET_INTERVAL = 1.0
 
 
 class Release:
@@ -58,6 +62,7 @@ class Release:
         #: How many pods of a group were Ready when its Deployment was looked at last.
         self.ready: dict[str, int] = {}
         self.owner: ownership.Owner | None = None
+        self._client_tls: dict[str, str] = {}
 
     @property
     def namespace(self) -> str:
@@ -105,6 +110,9 @@ class Release:
                 group = labels[contract.GROUP_LABEL]
                 self.groups[group] = item["metadata"]["name"]
                 self.replicas[group] = item["spec"].get("replicas", 1)
+            else:
+                told = item["metadata"].get("annotations", {}).get(contract.CLIENT_TLS)
+                self._client_tls = json.loads(told) if told else {}
             self.chart = labels.get(contract.CHART_LABEL, self.chart)
 
     # Being reached --------------------------------------------------------------------------------------
@@ -198,6 +206,38 @@ class Release:
             if text:
                 progress.show(row, text)
         progress.heartbeat()
+
+    async def certificates(self, timeout: float = 0.0) -> dict[str, str] | None:
+        """A client's certificates, as PEM by `ca`, `cert` and `key`; None where comms are not encrypted.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds that whoever makes them may take.
+
+        Raises
+        ------
+        ForbiddenError, WorkloadNotFoundError
+        """
+        if not self._client_tls:
+            return None
+        name, deadline = self._client_tls["secret"], time.monotonic() + timeout
+        while True:
+            try:
+                secret = await self.kube.get("secrets", name)
+                return certificates.texts(secret, self._client_tls)
+            except ForbiddenError as error:
+                raise ForbiddenError(
+                    f"These credentials may not get the Secret {name}, which has the certificates for Dask's comms",
+                    cure=f"Ask for a Role with get on secrets named {name} (docs/tls.md has one), or give security=.",
+                ).concerning(self.name, self.namespace) from error
+            except WorkloadNotFoundError as error:
+                if time.monotonic() >= deadline:
+                    raise WorkloadNotFoundError(
+                        f"The Secret {name}, which has the certificates for Dask's comms, is not there or not complete",
+                        cure="Create it, or see why cert-manager does not: kubectl describe certificate.",
+                    ).concerning(self.name, self.namespace) from error
+            await asyncio.sleep(_SECRET_INTERVAL)
 
     # Being scaled -------------------------------------------------------------------------------------
 

@@ -265,7 +265,7 @@ async def test_where_the_scheduler_is(made: Any, mode: str, host: type) -> None:
     cluster = made(TEMPLATE, deploy_mode=mode, security=security, dashboard_address=":0" if mode == "local" else None)
     assert type(cluster._host) is host
     assert cluster.security is security
-    assert made(TEMPLATE, deploy_mode=mode).security is None
+    assert made(TEMPLATE, deploy_mode=mode, security=False).security is None
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ async def test_where_the_scheduler_is(made: Any, mode: str, host: type) -> None:
         ({"scheduler_service_type": "Ingress"}, ValueError, "'Ingress'"),
         ({"timeout": "soon"}, ValueError, "timeout"),
         ({"deploy_mode": "local", "protocol": "ucx://"}, ValueError, "protocol"),
-        ({"deploy_mode": "local", "protocol": "tls://"}, ValueError, "no certificates"),
+        ({"deploy_mode": "local", "protocol": "tls://", "security": False}, ValueError, "no certificates"),
         ({"name": "{NOBODY_HAS_THIS}"}, ValueError, "NOBODY_HAS_THIS"),
         ({"name": 3}, TypeError, "name"),
         ({"env": ["A"]}, (TypeError, ValueError), "env"),

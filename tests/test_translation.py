@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from dask_kubernetes_helm import containers, contract, errors, podmodel, podspec, schema, values
+from dask_kubernetes_helm import containers, errors, podmodel, podspec, values
 from dask_kubernetes_helm.translation import Translated, for_scheduler, translate
-from tests.cluster import podspecs
 
 ROLES = ("worker", "scheduler")
 every_role = pytest.mark.parametrize("role", ROLES)
@@ -499,11 +498,3 @@ def test_no_field_is_lost(spec: list[dict[str, Any]], container: list[dict[str, 
     for part in (whole, dask):
         for leaf in leaves({key: value for key, value in part.items() if value != {}}):
             assert found_in((renamed.get(leaf[0], leaf[0]), *leaf[1:]), there), leaf
-
-
-@settings(max_examples=30)
-@given(podspecs.pods(), st.sampled_from(ROLES))
-def test_what_comes_out_is_what_the_chart_takes(template: dict[str, Any], role: Any) -> None:
-    """Whatever a pod says that Kubernetes accepts, its values are such as the chart's schema accepts."""
-    found = translate(template, role)
-    schema.check([values.Layer("a template", {role: found.values})], contract.chart_path())

@@ -231,7 +231,10 @@ def _ask(address: str, request: str, **arguments: Any) -> Any:
 def _objects(pods: int) -> str:
     """The chart's objects with their workers on KWOK's nodes; the scheduler runs elsewhere."""
     toleration = {"key": kwok.TAINT["key"], "operator": "Exists"}
-    values = {"worker": {"replicas": pods, "nodeSelector": kwok.LABEL, "tolerations": [toleration]}}
+    values = {
+        "tls": {"enabled": False},
+        "worker": {"replicas": pods, "nodeSelector": kwok.LABEL, "tolerations": [toleration]},
+    }
     command = ("helm", "template", RELEASE, "chart", "--values", "values/ci.yaml", "--values=-")
     objects = [item for item in yaml.safe_load_all(common.run(*command, text=json.dumps(values))) if item]
     kept = [item for item in objects if item["kind"] != "Deployment" or _component(item) != _SCHEDULER]

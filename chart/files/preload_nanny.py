@@ -14,7 +14,12 @@ from typing import Any
 # Where the chart mounts the package; Dask copies a preload elsewhere before it imports it.
 sys.path.append("/etc/dask-kubernetes-helm")
 
-from dask_kubernetes_helm_pod import leaving
+from dask_kubernetes_helm_pod import leaving, renewing
+
+
+def dask_setup(nanny: Any) -> None:
+    """Begin with the nanny."""
+    renewing.start(nanny, "worker")
 
 
 async def dask_teardown(nanny: Any) -> None:

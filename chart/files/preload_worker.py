@@ -13,7 +13,7 @@ from typing import Any
 # Where the chart mounts the package; Dask copies a preload elsewhere before it imports it.
 sys.path.append("/etc/dask-kubernetes-helm")
 
-from dask_kubernetes_helm_pod import drawing, facts, leaving
+from dask_kubernetes_helm_pod import drawing, facts, leaving, renewing
 from dask_kubernetes_helm_pod.readiness import Readiness
 
 #: Seconds until there is a dashboard of the worker's own: by then others have started.
@@ -29,6 +29,7 @@ def dask_setup(worker: Any) -> None:
     worker.startup_information[facts.KEY] = lambda _: told
     worker.readiness = Readiness(worker)
     worker.readiness.callback.start()
+    renewing.start(worker, "worker")
     if drawing.is_wanted():
         worker.drawing = asyncio.ensure_future(drawing.draw(worker, drawing.WORKER, _LATER))
     if worker.nanny is None:
@@ -37,7 +38,8 @@ def dask_setup(worker: Any) -> None:
 
 def dask_teardown(worker: Any) -> None:
     """End with the worker."""
-    if hasattr(worker, "drawing"):
-        worker.drawing.cancel()
+    for name in ("drawing", "renewing"):
+        if hasattr(worker, name):
+            getattr(worker, name).cancel()
     worker.readiness.callback.stop()
     worker.readiness.close()

@@ -84,6 +84,9 @@ Refusals of ways into a release that can't be; checks.yaml calls "dask.checkExpo
 {{- include "dask.checkServiceOptions" (dict "path" "jupyter" "type" $jupyter.serviceType "address" $jupyter.loadBalancerIP "options" $jupyter.service "ports" (list (dict "key" "jupyter.servicePort" "port" $jupyter.servicePort "target" 8888))) -}}
 {{- include "dask.checkRoutes" (dict "path" "jupyter" "values" $jupyter) -}}
 {{- include "dask.checkJupyterRoutes" . -}}
+{{- if and (not $jupyter.token.secretName) (not (include "dask.isOnline" .)) (not .Values.tls.generated.offline) -}}
+{{- fail "jupyter.enabled is true: the chart makes a token once and keeps it, but without a cluster it can't see the one it has made, and each rendering would have another. Name a Secret of yours in jupyter.token.secretName; for a rendering that is only looked at, set tls.generated.offline to true." -}}
+{{- end -}}
 {{- $taken := list $jupyter.home "/tmp" "/etc/dask-kubernetes-helm-jupyter" "/etc/dask/kubernetes-helm.yaml" "/var/run/secrets/kubernetes.io/serviceaccount" -}}
 {{- range $index, $mount := $jupyter.mounts.volumeMounts -}}
 {{- if has (trimSuffix "/" $mount.mountPath) $taken -}}

@@ -101,7 +101,7 @@ ownerReferences:
 
 {{/* The scheduler's address for workers. */}}
 {{- define "dask.schedulerAddress" -}}
-{{ empty .Values.tls.secretName | ternary "tcp" "tls" }}://{{ include "dask.fullname" . }}-scheduler:{{ .Values.scheduler.servicePort }}
+{{ include "dask.tlsSource" . | empty | ternary "tcp" "tls" }}://{{ include "dask.fullname" . }}-scheduler:{{ .Values.scheduler.servicePort }}
 {{- end }}
 
 {{/* The ConfigMap with what runs inside the pods. */}}

@@ -211,6 +211,13 @@ spec:
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]
+{{- if include "dask.tlsSource" . }}
+# The certificates of clients.
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames: [{{ include "dask.tlsSecret" . | quote }}]
+  verbs: [get]
+{{- end }}
 {{- end }}
 {{- end }}
 

@@ -73,6 +73,7 @@ volumes:
       sizeLimit: {{ . | quote }}
       {{- else }} {}
       {{- end }}
+  {{- if ne .component "jupyter" }}
   - name: dask-files
     configMap:
       name: {{ include "dask.podFiles" .root }}
@@ -86,10 +87,11 @@ volumes:
         - key: {{ base $path }}
           path: {{ trimPrefix "files/" $path }}
         {{- end }}
-  {{- if .root.Values.tls.secretName }}
+  {{- end }}
+  {{- if and (ne .component "jupyter") (include "dask.tlsSource" .root) }}
   - name: dask-tls
     secret:
-      secretName: {{ .root.Values.tls.secretName | quote }}
+      secretName: {{ include "dask.tlsSecret" .root | quote }}
       items:
         {{- range include "dask.tlsFiles" . | fromYamlArray }}
         - {key: {{ . | quote }}, path: {{ . | quote }}}
@@ -188,7 +190,7 @@ know of a prefix.
 {{- end }}
 {{- end }}
 {{- end }}
-{{- if .root.Values.tls.secretName }}
+{{- if include "dask.tlsSource" .root }}
 {{- range $name, $value := include "dask.tlsVariables" . | fromYaml }}
 {{- if not (has $name $own) }}
 - name: {{ $name }}
@@ -199,36 +201,6 @@ know of a prefix.
 {{- with .role.env }}
 {{ toYaml . }}
 {{- end }}
-{{- end }}
-
-{{/*
-Dask's configuration for encrypted comms, by which nobody without a certificate gets a connection. A worker is a client
-as well, in tasks that use the cluster.
-*/}}
-{{- define "dask.tlsVariables" -}}
-{{- $keys := .root.Values.tls.keys -}}
-{{- $folder := "/etc/dask-tls" -}}
-{{- $prefix := include "dask.tlsRole" . -}}
-{{- $roles := ternary (list "SCHEDULER") (list "WORKER" "CLIENT") (eq $prefix "scheduler") -}}
-DASK_DISTRIBUTED__COMM__DEFAULT_SCHEME: tls
-DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION: "true"
-DASK_DISTRIBUTED__COMM__TLS__CA_FILE: {{ $folder }}/{{ $keys.ca }}
-{{- range $roles }}
-DASK_DISTRIBUTED__COMM__TLS__{{ . }}__CERT: {{ $folder }}/{{ get $keys (printf "%sCert" $prefix) }}
-DASK_DISTRIBUTED__COMM__TLS__{{ . }}__KEY: {{ $folder }}/{{ get $keys (printf "%sKey" $prefix) }}
-{{- end }}
-{{- end }}
-
-{{/* Whose certificate a pod has: the reaper, which is there where there is no scheduler, has the workers'. */}}
-{{- define "dask.tlsRole" -}}
-{{- and (eq .component "scheduler") .root.Values.scheduler.enabled | ternary "scheduler" "worker" -}}
-{{- end }}
-
-{{/* The files of the Secret that a role needs, and no others: code of users runs there. */}}
-{{- define "dask.tlsFiles" -}}
-{{- $keys := .root.Values.tls.keys -}}
-{{- $role := include "dask.tlsRole" . -}}
-{{- toYaml (list $keys.ca (get $keys (printf "%sCert" $role)) (get $keys (printf "%sKey" $role)) | uniq) -}}
 {{- end }}
 
 {{/* Mounts of the writable folders, and the user's own, which take the place of the chart's. */}}
@@ -247,7 +219,7 @@ DASK_DISTRIBUTED__COMM__TLS__{{ . }}__KEY: {{ $folder }}/{{ get $keys (printf "%
 - name: dask-files
   mountPath: /etc/dask-kubernetes-helm
   readOnly: true
-{{- if .root.Values.tls.secretName }}
+{{- if include "dask.tlsSource" .root }}
 - name: dask-tls
   mountPath: /etc/dask-tls
   readOnly: true

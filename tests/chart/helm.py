@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,6 +18,8 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 CHART, VALUES = ROOT / "chart", ROOT / "values"
+#: There is no cluster that could tell which certificates the chart has made.
+OFFLINE = Path(__file__).parent / "offline.yaml"
 EVERYTHING = Path(__file__).parent / "everything.yaml"
 ENVIRONMENTS = sorted(path.stem for path in VALUES.glob("*.yaml"))
 #: What the renders are for; a Helm that was built from source may take itself for the client of a much older one.
@@ -42,7 +45,7 @@ def run(*arguments: str, helm: str = "helm", text: str = "") -> subprocess.Compl
 
 @functools.cache
 def _template(values: str, release: str, helm: str, chart: Path, files: tuple[Path, ...]) -> tuple[int, str]:
-    flags = [f"--values={path}" for path in files]
+    flags = [f"--values={path}" for path in (OFFLINE, *files)]
     command = ("template", release, str(chart), "--kube-version", KUBERNETES, "--namespace", "ns", *flags)
     result = run(*command, "--values", "-", helm=helm, text=values)
     return result.returncode, result.stdout if result.returncode == 0 else result.stderr
@@ -55,7 +58,25 @@ def text(
     helm: str = "helm",
     chart: Path = CHART,
 ) -> str:
-    """What `helm template` prints for values, which come after those of files."""
+    """What `helm template` prints for values, which come after those of files; certificates are left out."""
+    return _lasting(made(values, *files, release=release, helm=helm, chart=chart))
+
+
+def attempt(values: Object) -> tuple[int, str]:
+    """Whether values are refused, and with which words; else what they render."""
+    code, said = _template(json.dumps(values), "demo", "helm", CHART, ())
+    return code, _lasting(said)
+
+
+def _lasting(render: str) -> str:
+    """A render without certificates."""
+    return re.sub(r"^(  (?:ca\.crt|tls\.crt|tls\.key): )[A-Za-z0-9+/=]+$", r"\1bWFkZQ==", render, flags=re.MULTILINE)
+
+
+def made(
+    values: Object | None = None, *files: Path, release: str = "demo", helm: str = "helm", chart: Path = CHART
+) -> str:
+    """The same with the certificates themselves, which are others each time."""
     code, said = _template(json.dumps(values or {}), release, helm, chart, files)
     assert code == 0, said
     return said

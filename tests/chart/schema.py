@@ -97,6 +97,18 @@ TYPES: dict[str, dict[str, Any]] = {
     "keys.schedulerKey": forms.FILE_KEY,
     "keys.workerCert": forms.FILE_KEY,
     "keys.workerKey": forms.FILE_KEY,
+    "validityDays": forms.number(1, 36500),
+    "issuerRef": {
+        "type": "object",
+        "properties": {
+            "name": {**forms.SUBDOMAIN, "description": "Name of the issuer."},
+            "kind": {**forms.SOMETHING, "description": "Issuer (which is the default) or ClusterIssuer."},
+            "group": {**forms.SUBDOMAIN, "description": "cert-manager.io, unless the issuer is somebody else's."},
+        },
+        "additionalProperties": False,
+    },
+    "certManager.duration": {"type": "string", "pattern": "^([0-9]+(h|m|s))+$"},
+    "certManager.renewBefore": {"type": "string", "pattern": "^([0-9]+(h|m|s))+$"},
     "serviceTemplate": _TEMPLATE,
     "podTemplate": _TEMPLATE,
     "container": {"type": "object"},

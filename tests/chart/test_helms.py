@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from tests.chart.helm import CHART, ENVIRONMENTS, EVERYTHING, KUBERNETES, VALUES, render, run
+from tests.chart.helm import CHART, ENVIRONMENTS, EVERYTHING, KUBERNETES, OFFLINE, VALUES, render, run
 
 FILES = {"default": (), "everything": (EVERYTHING,), **{name: (VALUES / f"{name}.yaml",) for name in ENVIRONMENTS}}
 
 
 def _notes(values: dict[str, Any], *flags: str) -> str:
     command = ("install", "demo", str(CHART), "--namespace", "ns", "--dry-run=client", "--output=json", *flags)
-    result = run(*command, "--values", "-", text=json.dumps(values))
+    result = run(*command, "--values", str(OFFLINE), "--values", "-", text=json.dumps(values))
     assert result.returncode == 0, result.stderr
     return str(json.loads(result.stdout)["info"]["notes"])
 
@@ -63,16 +63,16 @@ def test_notes_tell_how_to_attach() -> None:
     """NOTES tell how to attach from Python, the address inside the cluster, and how to see and scale."""
     said = _notes({})
     assert 'HelmCluster.from_name("demo", namespace="ns")' in said
-    assert "tcp://demo-dask-scheduler.ns.svc:8786" in said
+    assert "tls://demo-dask-scheduler.ns.svc:8786" in said
     assert "kubectl port-forward --namespace ns service/demo-dask-scheduler 8787:8787" in said
     assert "kubectl scale --namespace ns deployment/demo-dask-worker --replicas=10" in said
-    assert len(said.splitlines()) <= 20
+    assert len(said.splitlines()) <= 24
 
 
 def test_notes_follow_the_values() -> None:
     """Names and ports in it are those of the release."""
     said = _notes({"fullnameOverride": "grid", "scheduler": {"servicePort": 9000}, "webUI": {"servicePort": 80}})
-    assert "tcp://grid-scheduler.ns.svc:9000" in said
+    assert "tls://grid-scheduler.ns.svc:9000" in said
     assert "service/grid-scheduler 8787:80" in said
     assert "deployment/grid-worker" in said
 

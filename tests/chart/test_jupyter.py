@@ -63,6 +63,14 @@ def test_a_token_of_the_charts_own() -> None:
     assert token not in said
 
 
+def test_a_token_of_the_charts_own_needs_a_cluster() -> None:
+    """Where nothing tells which token there is, one is not made anew each time without being told to."""
+    values = {"jupyter": {"enabled": True}, "tls": {"enabled": False, "generated": {"offline": False}}}
+    said = refusal(values)
+    assert "jupyter.token.secretName" in said
+    assert "offline" in said
+
+
 def test_a_token_of_the_users_own() -> None:
     """An existing Secret takes its place, under its own key."""
     values = {"jupyter": {"enabled": True, "token": {"secretName": "mine", "key": "password"}}}
@@ -132,8 +140,10 @@ def test_its_role_without_installing() -> None:
     (scaling,) = changing
     assert scaling["resources"] == ["deployments/scale"]
     assert scaling["resourceNames"] == ["demo-dask-worker", "demo-dask-worker-gpu"]
-    secrets = [rule for rule in role["rules"] if "secrets" in rule["resources"]]
-    assert [rule for rule in secrets if not rule.get("resourceNames")] == []
+    (secrets,) = (rule for rule in role["rules"] if "secrets" in rule["resources"])
+    assert (secrets["verbs"], secrets["resourceNames"]) == (["get"], ["demo-dask-tls"])
+    bare = one(render({**values, "tls": {"enabled": False}}), "Role", "jupyter")["rules"]
+    assert [rule for rule in bare if "secrets" in rule["resources"]] == []
 
 
 def test_a_role_of_the_users_own() -> None:

@@ -17,7 +17,8 @@ LOCAL: Object = {"scheduler": {"enabled": False}, "worker": {"custom_scheduler_u
 OWNER: Object = {"owner": {"name": "mine", "uid": "11111111-2222-3333-4444-555555555555"}}
 REAPED: Object = {**LOCAL, "lifecycle": {**OWNER, "noClientTimeout": 60}}
 GROUPS: Object = {"worker": {"groups": {"gpu": {"replicas": 0}}}}
-TLS: Object = {"tls": {"secretName": "certificates"}}
+ENCRYPTED = ADDRESS.replace("tcp", "tls")
+TLS: Object = {"tls": {"secretName": "certificates"}, "worker": {"custom_scheduler_url": ENCRYPTED}}
 #: What any release has.
 ALWAYS = [
     ("ConfigMap", "pod-files"),
@@ -103,7 +104,7 @@ def test_workers_go_where_they_are_sent() -> None:
     for item in deployments:
         (main,) = item["spec"]["template"]["spec"]["containers"]
         assert main["env"][0] == {"name": "DASK_SCHEDULER_ADDRESS", "value": ADDRESS}
-    usual = one(render({"worker": LOCAL["worker"]}), "Deployment")
+    usual = one(render({"worker": LOCAL["worker"], "tls": {"enabled": False}}), "Deployment")
     assert usual["spec"] == one(render(LOCAL), "Deployment")["spec"]
 
 
@@ -273,9 +274,9 @@ def test_kubernetes_knows_every_field(shape: Object, values: Object) -> None:
 
 def test_kubernetes_knows_every_field_of_everything() -> None:
     """With every other key given its values the objects are valid as well, and none of them is twice."""
-    groups = {"worker": {"groups": {"gpu": {"custom_scheduler_url": ADDRESS, "adaptive": {"enabled": False}}}}}
+    groups = {"worker": {"groups": {"gpu": {"custom_scheduler_url": ENCRYPTED, "adaptive": {"enabled": False}}}}}
     lasting = {"lifecycle": {"idleTimeout": None, "ttl": None}}
-    objects = render(merge(REAPED, groups, lasting), EVERYTHING)
+    objects = render(merge(REAPED, TLS, groups, lasting), EVERYTHING)
     assert ("Deployment", contract.REAPER) in _kinds(objects)
     for item in objects:
         kubernetes_validate.validate(item, "1.34", strict=True)

@@ -126,7 +126,7 @@ def test_a_worker_knows_where_it_belongs() -> None:
     """A worker carries its pod's name, gives up after a minute without a scheduler, and writes to its own folder."""
     main = container("worker")
     assert main["args"][2] == "$(DASK_SCHEDULER_ADDRESS)"
-    assert main["env"][0] == {"name": "DASK_SCHEDULER_ADDRESS", "value": "tcp://demo-dask-scheduler:8786"}
+    assert main["env"][0] == {"name": "DASK_SCHEDULER_ADDRESS", "value": "tls://demo-dask-scheduler:8786"}
     assert option("name") == "$(DASKHELM_POD_NAME)"
     assert {"name": "DASKHELM_POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}} in main["env"]
     assert option("death-timeout") == "60"
@@ -137,6 +137,6 @@ def test_a_worker_knows_where_it_belongs() -> None:
 def test_a_scheduler_elsewhere() -> None:
     """Workers go to this release's scheduler, on the port of its Service, unless they are sent elsewhere."""
     moved = container("worker", {"scheduler": {"servicePort": 9000}})["env"]
-    assert moved[0]["value"] == "tcp://demo-dask-scheduler:9000"
+    assert moved[0]["value"] == "tls://demo-dask-scheduler:9000"
     elsewhere = container("worker", {"worker": {"custom_scheduler_url": "tls://other:1"}})["env"]
     assert elsewhere[0]["value"] == "tls://other:1"

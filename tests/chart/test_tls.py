@@ -137,18 +137,21 @@ def test_a_variable_of_the_users_is_the_users(role: str) -> None:
 
 
 @pytest.mark.parametrize("values", [{}, GROUPS, LOCAL], ids=["plain", "groups", "local"])
-def test_nothing_of_it_without_a_secret(values: Object) -> None:
-    """Without a Secret there is neither variable, volume nor mount, whatever its keys are called."""
-    plain = render(values)
-    assert plain == render(merge(values, {"tls": {"secretName": "", "keys": KEYS}}))
+def test_nothing_of_it_where_it_is_off(values: Object) -> None:
+    """One value turns it off: there is neither variable, volume nor mount, whatever else is said."""
+    if values is LOCAL:
+        values = merge(LOCAL, {"worker": {"custom_scheduler_url": "tcp://192.0.2.1:40000"}})
+    plain = render(merge(values, {"tls": {"enabled": False}}))
+    everything = {"enabled": False, "secretName": "s", "keys": KEYS, "generated": {"generation": 2, "offline": False}}
+    assert plain == render(merge(values, {"tls": everything}))
     said = json.dumps([item for item in plain if item["metadata"]["labels"][contract.COMPONENT_LABEL] != "pod-files"])
-    for word in ("dask-tls", "__TLS__", "ENCRYPTION", "DEFAULT_SCHEME"):
+    for word in ("dask-tls", "client-tls", "cert-manager", "Secret", "__TLS__", "ENCRYPTION", "DEFAULT_SCHEME"):
         assert word not in said
 
 
 def test_restricted_all_the_same() -> None:
     """A Secret that is mounted takes nothing from what the chart restricts."""
-    before, after = _pods({}), _pods(TLS)
+    before, after = _pods({"tls": {"enabled": False}}), _pods(TLS)
     for role, spec in before.items():
         for key in ("securityContext", "automountServiceAccountToken"):
             assert spec[key] == after[role][key]

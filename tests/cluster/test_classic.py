@@ -26,7 +26,7 @@ def test_the_life_of_a_cluster(make_classic, namespace: Namespace, mode: str) ->
     cluster = make_classic(name="life-{user}-{uuid}", n_workers=2, deploy_mode=mode)
     assert cluster.name.startswith("life-")
     assert cluster.namespace == namespace.name
-    assert cluster.scheduler_address.startswith("tcp://")
+    assert cluster.scheduler_address.startswith("tls://")
     assert cluster.scheduler_info["type"] == "Scheduler"
     with Client(cluster) as client:
         client.wait_for_workers(2, timeout=90)
@@ -199,7 +199,7 @@ def test_what_is_for_the_other_mode_is_told(make_classic) -> None:
 def test_a_local_scheduler(make_classic, namespace: Namespace) -> None:
     """Host and port are where it listens, the object is at hand, and the release has no scheduler of its own."""
     cluster = make_classic(deploy_mode="local", host="10.88.0.1", port=18786, n_workers=1)
-    assert cluster.scheduler.address == cluster.scheduler_address == "tcp://10.88.0.1:18786"
+    assert cluster.scheduler.address == cluster.scheduler_address == "tls://10.88.0.1:18786"
     with Client(cluster) as client:
         client.wait_for_workers(1, timeout=90)
     assert namespace.get("services") == []

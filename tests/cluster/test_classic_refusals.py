@@ -46,7 +46,12 @@ def _without_containers(image: str) -> dict[str, Any]:
         ("good", {"scheduler_service_name_resolution_retries": 0}, ValueError, ["1 or more"]),
         ("good", {"name": "dask-{NOBODY_SET_THIS}"}, ValueError, ["NOBODY_SET_THIS"]),
         ("no/such/file.yml", {}, ValueError, ["no/such/file.yml", "can't be read"]),
-        ("good", {"deploy_mode": "local", "protocol": "tls://"}, ValueError, ["no certificates", "Security.temporary"]),
+        (
+            "good",
+            {"deploy_mode": "local", "protocol": "tls://", "security": False},
+            ValueError,
+            ["no certificates", "Security.temporary"],
+        ),
         ("good", {"deploy_mode": "local", "host": "192.0.2.99"}, OSError, ["can't listen on 192.0.2.99"]),
     ],
 )

@@ -25,11 +25,10 @@ Values = dict[str, Any]
 
 #: So many accepted values are shown to Kubernetes; those that the checks refuse come on top.
 EXAMPLES = 200
-#: Where the objects of an API are.
-PLACES = {
-    "v1": "api/v1",
-    **{group: f"apis/{group}" for group in ("apps/v1", "policy/v1", "rbac.authorization.k8s.io/v1")},
-}
+#: APIs that this cluster has no opinion on, as it does not have them.
+ABSENT = {"cert-manager.io/v1"}
+#: What a refusal has to name one of.
+KEYS = yaml.safe_load((helm.CHART / "values.yaml").read_text())
 
 
 class Server:
@@ -45,13 +44,16 @@ class Server:
     def refusals(self, rendered: str) -> list[str]:
         """What it says to those objects that it refuses, asked as Helm 4 asks; once for each object."""
         objects = [found for found in yaml.load_all(rendered, yaml.CSafeLoader) if found]
+        objects = [found for found in objects if found["apiVersion"] not in ABSENT]
         return [said for found in objects if (said := self._refusal(found))]
 
     def _refusal(self, found: Values) -> str:
         body = json.dumps(found, ensure_ascii=False)
         if body in self._accepted:
             return ""
-        place = f"{PLACES[found['apiVersion']]}/namespaces/{self._namespace}/{found['kind'].lower()}s"
+        version, kind = found["apiVersion"], found["kind"].lower()
+        plural = f"{kind.removesuffix('y')}ies" if kind.endswith("y") else f"{kind}s"
+        place = f"{'apis' if '/' in version else 'api'}/{version}/namespaces/{self._namespace}/{plural}"
         how = "dryRun=All&fieldManager=helm&force=true&fieldValidation=Strict"
         url = f"{self._api.configuration.host}/{place}/{found['metadata']['name']}?{how}"
         headers = {"Content-Type": "application/apply-patch+yaml"}
@@ -64,8 +66,8 @@ class Server:
 
 def templated(values: Values, namespace: str) -> Any:
     """`helm template` of values."""
-    command = ("template", "r", str(helm.CHART), "--kube-version", helm.KUBERNETES, "--namespace", namespace)
-    return helm.run(*command, "--values=-", text=join_surrogates(json.dumps(values)))
+    where = ("--kube-version", helm.KUBERNETES, "--namespace", namespace, f"--values={helm.OFFLINE}")
+    return helm.run("template", "r", str(helm.CHART), *where, "--values=-", text=join_surrogates(json.dumps(values)))
 
 
 def rendered(values: Values, namespace: str) -> str | None:
@@ -77,7 +79,8 @@ def rendered(values: Values, namespace: str) -> str | None:
     refusal = re.search(r"execution error at \(dask/templates/checks\.yaml:\S+ (.+)", told.stderr)
     assert refusal, told.stderr
     assert re.search(
-        r"\b(nameOverride|fullnameOverride|image|webUI|tls|scheduler|agent|lifecycle|worker)\b", refusal[1]
+        r"\b(nameOverride|fullnameOverride|image|webUI|tls|networkPolicy|scheduler|agent|lifecycle|worker)\b",
+        refusal[1],
     )
     return None
 

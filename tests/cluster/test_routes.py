@@ -113,7 +113,7 @@ def test_a_load_balancer_that_comes_while_it_is_awaited(make_cluster, patient, p
     patient(100)
     cluster = make_cluster(values=exposed("LoadBalancer", servicePort=9000))
     assert cluster.connection.route == "load balancer"
-    assert cluster.connection.address == f"tcp://{provider[0]}:9000"
+    assert cluster.connection.address == f"tls://{provider[0]}:9000"
     assert computes(cluster)
 
 
@@ -137,7 +137,7 @@ def test_a_nodes_port(namespace: Namespace, make_cluster) -> None:
     (service,) = namespace.get("services")
     (port,) = [item["nodePort"] for item in service["spec"]["ports"] if item["name"] == "tcp-comm"]
     assert cluster.connection.route == "node port"
-    assert cluster.connection.address == f"tcp://{scheduler_node(namespace)}:{port}"
+    assert cluster.connection.address == f"tls://{scheduler_node(namespace)}:{port}"
     assert computes(cluster)
 
 

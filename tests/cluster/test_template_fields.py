@@ -255,8 +255,8 @@ def rendered(template: Pod, namespace: str) -> str:
         layers = arguments.plan(name).layers
     values = schema.check(layers, contract.chart_path())
     only = [f"--show-only=templates/{role}-deployment.yaml" for role in ("worker", "scheduler")]
-    command = ("template", name, str(helm.CHART), "--kube-version", helm.KUBERNETES, *only, "--values=-")
-    told = helm.run(*command, text=join_surrogates(json.dumps(values)))
+    where = ("--kube-version", helm.KUBERNETES, f"--values={helm.OFFLINE}", *only)
+    told = helm.run("template", name, str(helm.CHART), *where, "--values=-", text=join_surrogates(json.dumps(values)))
     assert told.returncode == 0, told.stderr
     return told.stdout
 

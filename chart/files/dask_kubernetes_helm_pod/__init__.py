@@ -19,5 +19,6 @@ package that installs releases. The modules, from plain data to the outside::
     reaper      a release removed whose scheduler, which is elsewhere, has gone
     drawing     dashboards, a moment after the start
     leaving     a pod on its way out asks to be emptied first
+    renewing    new certificates taken up while running
     readiness   the socket that tells Kubernetes whether a worker is in service
 """
