@@ -29,7 +29,7 @@ demo: $(STAMP) ## run the main job, on the embedded cluster or with KUBECONFIG=.
 	@tests/demo.sh
 
 .PHONY: test
-test: $(STAMP) cluster helm3 ## set everything up and run all tests
+test: $(STAMP) cluster helm3 registry ## set everything up and run all tests
 	@$(ENTER); export PATH="$$($(RIG) tools --helm3 | tail -1):$$PATH"; \
 	  $(BIN)/pytest -n auto -m "not cluster and not rig and not kwok"; $(CLUSTER_TESTS); \
 	  $(BIN)/pytest -m rig
@@ -43,7 +43,7 @@ test-chart: $(STAMP) helm3 ## tests of what the chart renders, with Helm 3 and 4
 	@$(ENTER); export PATH="$$($(RIG) tools --helm3 | tail -1):$$PATH"; $(BIN)/pytest -n auto -m helm
 
 .PHONY: test-cluster
-test-cluster: $(STAMP) cluster helm3 ## end to end tests on the embedded cluster
+test-cluster: $(STAMP) cluster helm3 registry ## end to end tests on the embedded cluster
 	@$(ENTER); export PATH="$$($(RIG) tools --helm3 | tail -1):$$PATH"; $(CLUSTER_TESTS)
 
 .PHONY: test-kwok
@@ -51,7 +51,7 @@ test-kwok: $(STAMP) cluster kwok ## tests with a thousand pods on nodes that don
 	@$(ENTER); $(BIN)/pytest -m kwok
 
 .PHONY: check
-check: $(STAMP) $(HELM_DOCS) ## ruff, mypy --strict, import-linter, chart lint, staleness of generated files
+check: $(STAMP) $(HELM_DOCS) ## ruff, mypy --strict, import-linter, chart lint, kube-score, checkov, staleness of generated files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -59,14 +59,16 @@ check: $(STAMP) $(HELM_DOCS) ## ruff, mypy --strict, import-linter, chart lint, 
 	@$(ENTER); for values in values/*.yaml tests/chart/everything.yaml; do \
 	  helm lint --strict --quiet chart -f $$values; done
 	@$(BIN)/python -m tests.chart.schema --check
+	@$(BIN)/python -m tests.publishing.annotations --check
 	@$(ENTER); $(BIN)/python -m tests.chart.golden --check
 	@cp chart/README.md $(VENV)/README.expected; \
 	  $(HELM_DOCS) --chart-search-root chart --log-level error; \
 	  cmp -s chart/README.md $(VENV)/README.expected || { echo "chart/README.md is stale: run make generate" >&2; exit 1; }
 	@$(BIN)/python -m tests.versions
+	@$(ENTER); $(BIN)/python -m tests.scrutiny
 
 .PHONY: generate
-generate: $(STAMP) $(HELM_DOCS) ## write the generated files anew: schema, golden renders, chart/README.md
+generate: $(STAMP) $(HELM_DOCS) ## write the generated files anew: schema, annotations, golden renders, chart/README.md
 	@$(BIN)/python -m tests.chart.schema
 	@$(ENTER); $(BIN)/python -m tests.chart.golden
 	@$(HELM_DOCS) --chart-search-root chart --log-level error
@@ -114,6 +116,10 @@ cluster-status: $(STAMP) ## tell what of the embedded cluster runs
 helm3: $(STAMP)
 	@$(RIG) tools --helm3 >/dev/null
 
+.PHONY: registry
+registry: $(STAMP)
+	@$(RIG) tools --registry >/dev/null
+
 .PHONY: kwok
 kwok: $(STAMP)
 	@$(RIG) tools --kwok >/dev/null
@@ -123,11 +129,12 @@ env: $(STAMP) ## print the project's environment for a shell to eval
 	@$(RIG) env
 
 .PHONY: package
-package: $(STAMP) ## build the wheel and the packed chart into dist/
-	@rm -rf dist
-	@$(BIN)/python -m build --installer uv --wheel --sdist --outdir dist . >/dev/null
-	@$(ENTER); helm package chart --destination dist >/dev/null
-	@ls dist
+package: $(STAMP) ## build wheel, sdist, packed chart and conda-forge's recipe into dist/, the same from any folder
+	@$(ENTER); $(BIN)/python -m tests.publishing.package
+
+.PHONY: sbom
+sbom: package ## tell what is in the wheel's environment (CycloneDX), and with IMAGE_ARCHIVE=... in an image
+	@$(BIN)/python -m tests.publishing.sbom dist/*.whl $(if $(IMAGE_ARCHIVE),--image $(IMAGE_ARCHIVE))
 
 .PHONY: bench
 bench: $(STAMP) cluster ## measure: start to first result, also beside classic, import time, port-forward, nanny, encryption

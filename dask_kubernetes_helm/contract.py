@@ -23,6 +23,10 @@ SCHEDULER, WORKER, AGENT, OWNER = "scheduler", "worker", "agent", "owner"
 REAPER = "reaper"
 #: The Service that the dashboard may have of its own, and the notebook server.
 DASHBOARD, JUPYTER = "dashboard", "jupyter"
+#: The init container in which pip installs packages.
+PACKAGES = "dask-packages"
+#: The pod of `helm test`, which may outlive the release: it is none of what runs.
+TEST = "test"
 DEFAULT_GROUP = "default"
 
 #: On the scheduler's Deployment: which Secret has a client's certificates, and under which keys.
@@ -72,9 +76,12 @@ def selector(release: str, component: str | None = None, group: str | None = Non
     --------
     >>> selector("demo", "worker")
     'app.kubernetes.io/part-of=dask-kubernetes-helm,app.kubernetes.io/instance=demo,app.kubernetes.io/component=worker'
+    >>> selector("demo")
+    'app.kubernetes.io/part-of=dask-kubernetes-helm,app.kubernetes.io/instance=demo,app.kubernetes.io/component!=test'
     """
     labels = {PART_OF_LABEL: PART_OF, INSTANCE_LABEL: release, COMPONENT_LABEL: component, GROUP_LABEL: group}
-    return ",".join(f"{key}={value}" for key, value in labels.items() if value)
+    terms = [f"{key}={value}" for key, value in labels.items() if value]
+    return ",".join(terms if component else [*terms, f"{COMPONENT_LABEL}!={TEST}"])
 
 
 def data_path(kind: str) -> Path:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.errors import (
     CrashLoopError,
     ImagePullError,
@@ -95,16 +96,27 @@ def _crashing(pod: Object, container: str, status: Object) -> Finding | None:
     if not ended or (ended.get("exitCode") == 0 and not restarts):
         return None
     back_off = (status.get("state", {}).get("waiting") or {}).get("reason") == "CrashLoopBackOff"
-    out_of_memory = ended.get("reason") == "OOMKilled"
     return Finding(
         CrashLoopError,
         f"Container {container} of pod {pod['metadata']['name']} ended with exit code {ended.get('exitCode')}"
         f" ({ended.get('reason', 'Error')}) after {restarts} restart{'s' * (restarts != 1)}",
-        "Raise its memory limit." if out_of_memory else "Its log's end says why.",
+        _cure(pod, container, ended),
         terminal=back_off or restarts >= _CRASHES,
         pod=pod["metadata"]["name"],
         container=container,
     )
+
+
+def _cure(pod: Object, container: str, ended: Object) -> str:
+    if ended.get("reason") == "OOMKilled":
+        return "Raise its memory limit."
+    if container == contract.PACKAGES:
+        role = pod["metadata"].get("labels", {}).get(contract.COMPONENT_LABEL, contract.WORKER)
+        return (
+            f"pip could not install what {role}.extraPackages.pip or the variable EXTRA_PIP_PACKAGES names; its log's "
+            "end says why. PIP_INDEX_URL names another index, and an image of your own may have the packages."
+        )
+    return "Its log's end says why."
 
 
 def _unscheduled(pod: Object) -> Finding | None:

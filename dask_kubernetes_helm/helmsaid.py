@@ -89,7 +89,17 @@ _MEANINGS: list[tuple[str, _Meaning]] = [
         ),
     ),
     (
-        r"repo \S+ not found|failed to (download|do request|render)|not a valid chart|chart .* not found|Chart.yaml",
+        r"https://([^/\"]+)/v2/(\S+?)/(?:tags|manifests)/\S+ http: server gave HTTP response to HTTPS client",
+        lambda match, said, namespace: ChartError(
+            f"The registry {match[1]} speaks plain http, which helm takes only where it is told to",
+            cure=f"Fetch the chart yourself (helm pull oci://{match[1]}/{match[2]} --plain-http), and name the .tgz.",
+        ),
+    ),
+    (
+        (
+            r"repo \S+ not found|failed to (download|do request|perform|render)|not a valid chart|"
+            r"chart .* not found|Chart.yaml"
+        ),
         lambda match, said, namespace: ChartError(f"The chart can't be had: {said}", cure=CHART_CURE),
     ),
 ]

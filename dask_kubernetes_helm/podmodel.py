@@ -12,7 +12,7 @@ import functools
 import inspect
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -137,6 +137,28 @@ def unknown(path: str, key: str, kind: str) -> PodTemplateError:
         f"{path} is no attribute that Kubernetes knows{hint}",
         cure=f"Attribute must be one of {', '.join(sorted(fields))}. {_NEWER}",
     )
+
+
+def strangers(item: Any, kind: str = "V1Pod", path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The paths of attributes that Kubernetes does not know, in a pod or a part of one.
+
+    Examples
+    --------
+    >>> list(strangers({"spec": {"containers": [{"imge": "x"}]}}))
+    [('spec', 'containers', 0, 'imge')]
+    """
+    container, inner = _inner(kind)
+    if container and isinstance(item, container):
+        pairs: Any = item.items() if isinstance(item, dict) else enumerate(item)  # type: ignore[arg-type]
+        for key, value in pairs:
+            yield from strangers(value, inner, (*path, key))
+    elif not container and _is_kind(inner) and isinstance(item, dict):
+        fields = _fields(inner)
+        for key, value in item.items():
+            if key in fields:
+                yield from strangers(value, fields[key], (*path, key))
+            else:
+                yield (*path, key)
 
 
 def fitted(part: Mapping[str, Any], kind: str) -> dict[str, Any]:

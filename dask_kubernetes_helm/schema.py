@@ -64,12 +64,12 @@ def check(layers: Iterable[Layer], chart: pathlib.Path) -> dict[str, Any]:
 
 
 def _coalesce(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Defaults under values, as Helm does before it validates: null deletes, where there is a mapping of defaults."""
+    """Defaults under values, as Helm does before it validates: null deletes a default, and else stays."""
     result = dict(defaults)
     for key, value in values.items():
         old = result.get(key)
-        if value is None:
-            result.pop(key, None)
+        if value is None and key in result:
+            del result[key]
         else:
             both = isinstance(value, Mapping) and isinstance(old, Mapping)
             result[key] = _coalesce(old, value) if both else value  # type: ignore[arg-type]
@@ -120,3 +120,17 @@ def _says(node: Any, path: Path) -> bool:
             return False
         node = node[part]
     return True
+
+
+def refused(values: Mapping[str, Any], defaults: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Violation]:
+    """What the schema refuses in values, for who wants to go on without that.
+
+    Parameters
+    ----------
+    values : mapping
+        The caller's own.
+    defaults, schema : mapping
+        The chart's.
+    """
+    found = jsonschema.Draft7Validator(dict(schema)).iter_errors(_coalesce(defaults, values))
+    return [violations.explain(error, schema) for error in found]

@@ -152,3 +152,8 @@ _HelmLoader.add_constructor(
 )
 _HelmLoader.add_constructor("tag:yaml.org,2002:int", lambda _, node: _number(node.value))
 _HelmLoader.add_constructor("tag:yaml.org,2002:float", lambda _, node: _number(node.value))
+
+
+def loader() -> type[yaml.SafeLoader]:
+    """What reads YAML the way Helm does, for who reads several documents."""
+    return _HelmLoader

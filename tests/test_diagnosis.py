@@ -47,6 +47,17 @@ def test_out_of_memory_names_the_cure() -> None:
     assert "memory limit" in finding.cure
 
 
+def test_packages_name_their_key() -> None:
+    """Where pip failed, the cure names the values that it was given."""
+    ended = {"name": "dask-packages", "restartCount": 1, **waiting("CrashLoopBackOff")}
+    ended["lastState"] = {"terminated": {"exitCode": 1, "reason": "Error"}}
+    finding = diagnosis.examine(pod(initContainerStatuses=[ended | {"name": "dask-packages"}]))
+    assert finding is not None
+    assert finding.terminal
+    assert "dask-packages" in finding.sentence
+    assert "extraPackages.pip or the variable EXTRA_PIP_PACKAGES" in finding.cure
+
+
 def test_unscheduled_may_resolve() -> None:
     """No node takes the pod yet, but an autoscaler may bring one."""
     condition = {"type": "PodScheduled", "status": "False", "message": "0/2 nodes: Insufficient cpu."}

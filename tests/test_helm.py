@@ -32,6 +32,11 @@ from dask_kubernetes_helm.helmsaid import translate
         ("Error: values don't meet the specifications of the schema(s)", errors.ValuesSchemaError, "schema"),
         ("Error: another operation (install/upgrade/rollback) is in progress", errors.HelmError, "at work"),
         ("Error: repo nowhere not found", errors.ChartError, "oci://"),
+        ('Error: failed to perform "FetchReference" on source: r:1/charts/dask:9: not found', errors.ChartError, "oci://"),
+        (
+            'Error: Get "https://r:1/v2/charts/dask/tags/list": http: server gave HTTP response to HTTPS client',
+            errors.ChartError, "helm pull oci://r:1/charts/dask --plain-http",
+        ),
         ("level=WARN msg=x\nError: something new", errors.HelmError, "something new"),
     ],
 )  # fmt: skip

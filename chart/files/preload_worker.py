@@ -34,6 +34,8 @@ def dask_setup(worker: Any) -> None:
         worker.drawing = asyncio.ensure_future(drawing.draw(worker, drawing.WORKER, _LATER))
     if worker.nanny is None:
         leaving.on_sigterm(worker)
+    else:
+        leaving.apart_from_the_nanny()
 
 
 def dask_teardown(worker: Any) -> None:

@@ -91,31 +91,6 @@ What Helm can't write as YAML it leaves out without a word, and all that is besi
 {{- end -}}
 {{- end }}
 
-{{/*
-What the official images install at start must be allowed to. pip finds its place in the home folder; conda writes to the
-image's own files as root, and apt changes users besides.
-*/}}
-{{- define "dask.checkPackages" -}}
-{{- $path := .path -}}
-{{- $pod := .role.securityContext | default dict -}}
-{{- $container := .role.containerSecurityContext | default dict -}}
-{{- $user := dig "runAsUser" (get $pod "runAsUser") $container -}}
-{{- $root := and (not (dig "runAsNonRoot" (get $pod "runAsNonRoot") $container)) (not $user) -}}
-{{- range .role.env -}}
-{{- if and .value (has .name (list "EXTRA_CONDA_PACKAGES" "EXTRA_APT_PACKAGES")) -}}
-{{- if $container.readOnlyRootFilesystem -}}
-{{- fail (printf "%s.env sets %s, which installs into the image's root file system, but that is read-only. Set %s.containerSecurityContext.readOnlyRootFilesystem to false, or build an image that has the packages." $path .name $path) -}}
-{{- end -}}
-{{- if not $root -}}
-{{- fail (printf "%s.env sets %s, which installs as root. Set %s.securityContext.runAsNonRoot to false and runAsUser to 0, or build an image that has the packages." $path .name $path) -}}
-{{- end -}}
-{{- if and (eq .name "EXTRA_APT_PACKAGES") (has "ALL" (dig "capabilities" "drop" list $container)) -}}
-{{- fail (printf "%s.env sets %s, and apt changes users, for which it needs capabilities. Set %s.containerSecurityContext.capabilities to null, or build an image that has the packages." $path .name $path) -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-{{- end }}
-
 {{/* Selectors stand on the chart's labels. */}}
 {{- define "dask.checkLabels" -}}
 {{- $path := .path -}}

@@ -110,7 +110,7 @@ Refusals of what the parts of a pod can't be to each other; _checks.tpl calls da
 
 {{/* The chart's own volumes of a role's pods. Argument: component. */}}
 {{- define "dask.ownVolumes" -}}
-{{- $own := list "dask-scratch" "dask-files" "dask-tls" "dask-agent" -}}
+{{- $own := list "dask-scratch" "dask-files" "dask-tls" "dask-agent" "dask-packages" -}}
 {{- toYaml (eq .component "jupyter" | ternary (concat $own (list "dask-home" "dask-jupyter" "dask-account")) $own) -}}
 {{- end }}
 
@@ -141,7 +141,7 @@ Refusals of what the parts of a pod can't be to each other; _checks.tpl calls da
 {{- if not (has $mount.name $known) -}}
 {{- fail (printf "%s.name is %s, but there is no such volume. Add it to mounts.volumes, or correct the name." $here $mount.name) -}}
 {{- end -}}
-{{- if and $.own (regexMatch "^/etc/dask-(kubernetes-helm(-agent)?|tls)/?$" $mount.mountPath) -}}
+{{- if and $.own (regexMatch "^(/etc/dask-(kubernetes-helm(-agent)?|tls)|/opt/dask-packages)/?$" $mount.mountPath) -}}
 {{- fail (printf "%s.mountPath is %s, where the chart's own files are. Choose another path." $here $mount.mountPath) -}}
 {{- end -}}
 {{- if has $mount.mountPath $seen -}}

@@ -104,7 +104,7 @@ spec:
       volumeMounts:
         {{- include "dask.jupyterMounts" . | trim | nindent 8 }}
     {{- with .role.extraContainers }}
-    {{- toYaml . | nindent 4 }}
+    {{- include "dask.besides" (dict "containers" . "role" $.role) | nindent 4 }}
     {{- end }}
 {{- end }}
 

@@ -61,10 +61,7 @@ topologySpreadConstraints:
   {{- include "dask.topologySpread" $ | nindent 2 }}
 {{- end }}
 terminationGracePeriodSeconds: {{ .role.terminationGracePeriodSeconds }}
-{{- with .role.initContainers }}
-initContainers:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
+{{- include "dask.initContainers" . }}
 volumes:
   # The root file system is read-only; Dask spills and unpacks here.
   - name: dask-scratch
@@ -73,6 +70,7 @@ volumes:
       sizeLimit: {{ . | quote }}
       {{- else }} {}
       {{- end }}
+  {{- include "dask.packagesVolume" . }}
   {{- if ne .component "jupyter" }}
   - name: dask-files
     configMap:
@@ -124,7 +122,9 @@ A pod template with what the values add to it last. Arguments: text (the templat
 {{- $image := include "dask.imageValues" . | fromYaml -}}
 image: {{ include "dask.image" . | quote }}
 imagePullPolicy: {{ $image.pullPolicy }}
-{{- with .role.command }}
+{{- $start := dict -}}
+{{- include "dask.start" (dict "role" .role "component" .component "into" $start) }}
+{{- with $start.command }}
 command:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -168,18 +168,13 @@ know of a prefix.
 {{- if $own -}}own{{- else -}}{{ .role.dashboard | ternary "later" "no" }}{{- end -}}
 {{- end }}
 
-{{/* What writes to a home or a temporary folder finds one that is writable, unless the user names another. */}}
+{{/* Variables of the main container. */}}
 {{- define "dask.env" -}}
 {{- $own := list -}}
 {{- range .role.env -}}
 {{- $own = append $own .name -}}
 {{- end -}}
-{{- range list "HOME" "DASK_TEMPORARY_DIRECTORY" }}
-{{- if not (has . $own) }}
-- name: {{ . }}
-  value: /dask
-{{- end }}
-{{- end }}
+{{- include "dask.homeEnv" . }}
 {{- if eq (include "dask.dashboard" .) "later" }}
 - name: DASKHELM_DASHBOARD
   value: later
@@ -198,7 +193,9 @@ know of a prefix.
 {{- end }}
 {{- end }}
 {{- end }}
-{{- with .role.env }}
+{{- $all := dict }}
+{{- include "dask.ownEnv" (dict "role" .role "component" .component "into" $all) }}
+{{- with $all.env }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}
@@ -219,6 +216,7 @@ know of a prefix.
 - name: dask-files
   mountPath: /etc/dask-kubernetes-helm
   readOnly: true
+{{- include "dask.packagesMount" . }}
 {{- if include "dask.tlsSource" .root }}
 - name: dask-tls
   mountPath: /etc/dask-tls

@@ -29,12 +29,13 @@ How it is started: as the workers are, with Python in the place of Dask's comman
 
 {{/* The template of its pod. Arguments: root, role, component. */}}
 {{- define "dask.reaperTemplate" -}}
-{{- $left := list "startupProbe" "readinessProbe" "livenessProbe" "command" "initContainers" "topologySpreadConstraints" -}}
+{{- $left := list "startupProbe" "readinessProbe" "livenessProbe" "command" "initContainers" "topologySpreadConstraints" "extraPackages" -}}
 {{- $role := deepCopy .role -}}
 {{- range $left -}}
 {{- $_ := unset $role . -}}
 {{- end -}}
 {{- $_ := set $role "serviceAccountName" (include "dask.serviceAccountName" .) -}}
+{{- include "dask.ownEnv" (dict "role" .role "component" .component "into" $role) -}}
 {{- $scope := dict "root" .root "role" $role "component" "scheduler" -}}
 metadata:
   {{- include "dask.podMetadata" . | nindent 2 }}

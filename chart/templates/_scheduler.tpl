@@ -14,7 +14,9 @@ spec:
       {{- include "dask.container" . | nindent 6 }}
       # No command unless there is one to be: an image's own entrypoint may install packages before it runs these.
       args:
-        {{- range .role.program }}
+        {{- $start := dict }}
+        {{- include "dask.start" (dict "role" .role "component" .component "into" $start) }}
+        {{- range $start.program }}
         - {{ . | quote }}
         {{- end }}
         - --port=8786
@@ -47,6 +49,6 @@ spec:
           readOnly: true
         {{- end }}
     {{- with .role.extraContainers }}
-    {{- toYaml . | nindent 4 }}
+    {{- include "dask.besides" (dict "containers" . "role" $.role) | nindent 4 }}
     {{- end }}
 {{- end }}

@@ -11,7 +11,9 @@ spec:
       {{- include "dask.container" . | nindent 6 }}
       # No command unless there is one to be: an image's own entrypoint may install packages before it runs these.
       args:
-        {{- range .role.program }}
+        {{- $start := dict }}
+        {{- include "dask.start" (dict "role" .role "component" .component "into" $start) }}
+        {{- range $start.program }}
         - {{ . | quote }}
         {{- end }}
         - $(DASK_SCHEDULER_ADDRESS)
@@ -76,6 +78,6 @@ spec:
       volumeMounts:
         {{- include "dask.volumeMounts" . | trim | nindent 8 }}
     {{- with .role.extraContainers }}
-    {{- toYaml . | nindent 4 }}
+    {{- include "dask.besides" (dict "containers" . "role" $.role) | nindent 4 }}
     {{- end }}
 {{- end }}

@@ -38,6 +38,7 @@ _DURATION = {"oneOf": [{"type": "null"}, *_TIME["oneOf"]]}
 #: A part of a Deployment's name.
 _GROUP_NAME = "^[a-z]([-a-z0-9]{0,18}[a-z0-9])?$"
 _WORDS = {"type": "array", "items": {"type": "string"}}
+_PACKAGES = {"type": "array", "items": {"type": "string", "pattern": r"^\S+$"}}
 _TEMPLATE = {
     "type": "object",
     "properties": {
@@ -139,6 +140,9 @@ TYPES: dict[str, dict[str, Any]] = {
     "portDashboard": _PORT,
     "threads_per_worker": {"type": ["integer", "null"], "minimum": 1},
     "memory_limit": {"oneOf": [{"type": "null"}, *_AMOUNT["oneOf"]]},
+    "extraPackages.pip": _PACKAGES,
+    "extraPackages.conda": _PACKAGES,
+    "extraPackages.apt": _PACKAGES,
     "env": _kinds("EnvVar"),
     "envFrom": _kinds("EnvFromSource"),
     "extraArgs": {"type": "array", "items": {"type": ["string", "number"]}},
@@ -158,6 +162,7 @@ TYPES: dict[str, dict[str, Any]] = {
     "nodeSelector": _LABELS,
     "topologySpreadConstraints": _kinds("TopologySpreadConstraint"),
     "terminationGracePeriodSeconds": {"type": "integer", "minimum": 0},
+    "tests.timeout": {"type": "integer", "minimum": 1},
     "securityContext": _kind("PodSecurityContext"),
     "containerSecurityContext": _kind("SecurityContext"),
     "strategy": _kind("DeploymentStrategy"),

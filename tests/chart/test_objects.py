@@ -44,14 +44,16 @@ def _component(item: Object) -> str:
 
 
 def test_what_there_is() -> None:
-    """A release is two Deployments, a Service, accounts, files, policies, certificates and the agent's Role."""
+    """Two Deployments, a Service, accounts, files, policies, certificates, the agent's Role, and a test."""
     expected = [
         ("ConfigMap", "agent"),
         ("ConfigMap", "pod-files"),
         ("Deployment", "scheduler"),
         ("Deployment", "worker"),
         ("NetworkPolicy", "scheduler"),
+        ("NetworkPolicy", "test"),
         ("NetworkPolicy", "worker"),
+        ("Pod", "test"),
         ("PodDisruptionBudget", "scheduler"),
         ("Role", "agent"),
         ("RoleBinding", "agent"),
@@ -72,7 +74,7 @@ def test_marks_of_the_contract(files: tuple[Path, ...]) -> None:
         found = _labels(item)
         assert found[contract.PART_OF_LABEL] == contract.PART_OF
         assert found[contract.INSTANCE_LABEL] == "demo"
-        known = {*ROLES, contract.AGENT, contract.DASHBOARD, contract.JUPYTER, "pod-files", "tls"}
+        known = {*ROLES, contract.AGENT, contract.DASHBOARD, contract.JUPYTER, contract.TEST, "pod-files", "tls"}
         assert found[contract.COMPONENT_LABEL] in known
     common = {"ServiceAccount", "NetworkPolicy"}
     workers = [item for item in objects if _component(item) == "worker" and item["kind"] not in common]
@@ -89,11 +91,12 @@ def test_marks_of_the_contract(files: tuple[Path, ...]) -> None:
 
 @every_file
 def test_installing_needs_what_the_package_asks_for(files: tuple[Path, ...]) -> None:
-    """The kinds that are rendered are those that Python checks the user's permissions for."""
+    """The kinds that are rendered are those that Python checks the user's permissions for, but for hooks'."""
 
     def kinds(*files: Path) -> set[tuple[str, str]]:
         plural = {"NetworkPolicy": "networkpolicies", "Ingress": "ingresses"}
-        found = ((item["apiVersion"].rpartition("/")[0], item["kind"]) for item in render({}, *files))
+        objects = [item for item in render({}, *files) if "helm.sh/hook" not in item["metadata"].get("annotations", {})]
+        found = ((item["apiVersion"].rpartition("/")[0], item["kind"]) for item in objects)
         return {(group, plural.get(kind, f"{kind.lower()}s")) for group, kind in found}
 
     # Helm's own records are Secrets, so the right to those is asked for in any case.

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.chart.helm import container, deployment, one, pod, refusal, render
+from tests.chart.helm import container, deployment, one, pod, render
 
 ROLES = ("scheduler", "worker")
 every_role = pytest.mark.parametrize("role", ROLES)
@@ -128,7 +128,6 @@ def test_spreading_counts_the_roles_own_pods(role: str) -> None:
         ("priorityClassName", "high", "priorityClassName"),
         ("nodeSelector", {"disk": "ssd"}, "nodeSelector"),
         ("terminationGracePeriodSeconds", 0, "terminationGracePeriodSeconds"),
-        ("initContainers", [{"name": "first", "image": "i"}], "initContainers"),
         ("shareProcessNamespace", False, "shareProcessNamespace"),
     ],
 )
@@ -182,7 +181,7 @@ def test_volumes_are_added(role: str) -> None:
 @every_role
 def test_env(role: str) -> None:
     """The user's variables come last, no name comes twice, and a home that the user sets is the user's."""
-    own = [{"name": "HOME", "value": "/home/me"}, {"name": "EXTRA_PIP_PACKAGES", "value": "s3fs"}]
+    own = [{"name": "HOME", "value": "/home/me"}, {"name": "PIP_INDEX_URL", "value": "https://example.com/simple"}]
     found = container(role, {role: {"env": own}})["env"]
     names = [item["name"] for item in found]
     assert len(names) == len(set(names))
@@ -206,26 +205,6 @@ def test_the_images_entrypoint_stays(role: str) -> None:
     assert "command" not in main
     assert main["args"][:2] == ["dask", role]
     assert main["args"][-3:] == ["--idle-timeout", "3600", "--verbose"]
-
-
-def test_pip_packages_need_no_other_key() -> None:
-    """EXTRA_PIP_PACKAGES works with the default restrictions: pip installs into the home folder, which is writable."""
-    env = [{"name": "EXTRA_PIP_PACKAGES", "value": "s3fs"}]
-    assert env[0] in container("worker", {"worker": {"env": env}})["env"]
-
-
-@pytest.mark.parametrize("name", ["EXTRA_CONDA_PACKAGES", "EXTRA_APT_PACKAGES"])
-def test_the_cure_for_packages_works(name: str) -> None:
-    """Following one refusal after the other, and nothing else, leads to a render."""
-    values: dict[str, Any] = {"env": [{"name": name, "value": "x"}]}
-    assert "readOnlyRootFilesystem to false" in refusal({"worker": values})
-    values["containerSecurityContext"] = {"readOnlyRootFilesystem": False}
-    assert "runAsNonRoot to false and runAsUser to 0" in refusal({"worker": values})
-    values["securityContext"] = {"runAsNonRoot": False, "runAsUser": 0}
-    if name == "EXTRA_APT_PACKAGES":
-        assert "capabilities to null" in refusal({"worker": values})
-        values["containerSecurityContext"]["capabilities"] = None
-    assert values["env"][0] in container("worker", {"worker": values})["env"]
 
 
 def test_scheduler_probes() -> None:

@@ -65,6 +65,7 @@ KEPT = (
     ("scheduler", "podDisruptionBudget", "enabled"),
     ("tls", "enabled"),
     ("tls", "certManager", "enabled"),
+    ("tests", "enabled"),
 )
 #: The same of what leads in from outside, and of notebooks.
 WAYS_IN: dict[str, Object] = {

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from dask_kubernetes_helm import HelmCluster, KubeCluster
+from tests.rig import official
+from tests.rig.settings import Settings
 
 #: Kinds that a release may leave behind.
 KINDS = (
@@ -65,10 +67,12 @@ class Namespace:
 
 
 @contextlib.contextmanager
-def fresh_namespace() -> Iterator[Namespace]:
+def fresh_namespace(*labels: str) -> Iterator[Namespace]:
     """A fresh namespace, deleted afterwards."""
     name = f"test-{uuid.uuid4().hex[:8]}"
     run("kubectl", "create", "namespace", name)
+    if labels:
+        run("kubectl", "label", "namespace", name, *labels)
     until(lambda: run("kubectl", "get", "serviceaccounts", "-n", name, "-o", "name"))
     yield Namespace(name)
     run("kubectl", "delete", "namespace", name, "--wait=false")
@@ -86,6 +90,12 @@ def image() -> str:
     """The image that the nodes hold."""
     assert "IMAGE" in os.environ, 'IMAGE is not set: run `make test-cluster`, or eval "$(make -s env)" first'
     return os.environ["IMAGE"]
+
+
+@pytest.fixture(scope="session")
+def official_image() -> str:
+    """The image with the official ones' contract, which the nodes are given when a test asks for it first."""
+    return official.provide(Settings.from_environment())
 
 
 @pytest.fixture

@@ -1,25 +1,18 @@
-"""Where a chart may come from: a packed file, a repository, an OCI registry."""
+"""Where a chart may come from: a packed file, a repository; test_published.py has the registry."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import http.server
-import json
-import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.rig.pki import Authority
-
 from .conftest import Namespace, run
 
 ROOT = Path(__file__).parents[2]
-CONFIG, LAYER = "application/vnd.cncf.helm.config.v1+json", "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
 @pytest.fixture
@@ -31,7 +24,7 @@ def archive(tmp_path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def served(pages: dict[str, tuple[str, bytes]], context: ssl.SSLContext | None = None) -> Iterator[str]:
+def served(pages: dict[str, tuple[str, bytes]]) -> Iterator[str]:
     """A web server for fixed pages; its address."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -42,8 +35,6 @@ def served(pages: dict[str, tuple[str, bytes]], context: ssl.SSLContext | None =
             self.send_response(200 if kind else 404)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
-            if kind == MANIFEST:
-                self.send_header("Docker-Content-Digest", digest(body))
             self.end_headers()
             if self.command == "GET":
                 self.wfile.write(body)
@@ -54,17 +45,11 @@ def served(pages: dict[str, tuple[str, bytes]], context: ssl.SSLContext | None =
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        if context:
-            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
-
-
-def digest(body: bytes) -> str:
-    return f"sha256:{hashlib.sha256(body).hexdigest()}"
 
 
 @pytest.fixture(autouse=True)
@@ -93,28 +78,3 @@ def test_a_repositorys_chart(make_cluster, namespace: Namespace, archive: Path) 
     with served(pages) as address:
         run("helm", "repo", "add", "team", f"http://{address}")
         check(make_cluster, namespace, "team/dask")
-
-
-def test_an_oci_chart(
-    make_cluster, namespace: Namespace, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An oci:// reference is fetched, installed and removed."""
-    authority = Authority(tmp_path / "pki")
-    authority.create()
-    authority.issue("registry", "/CN=registry", "IP:127.0.0.1")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority.folder / "registry.crt", authority.folder / "registry.key")
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))  # Go's
-    layer, config = archive.read_bytes(), b'{"name": "dask", "version": "0.1.0"}'
-    parts = {LAYER: layer, CONFIG: config}
-    described = {kind: {"mediaType": kind, "digest": digest(body), "size": len(body)} for kind, body in parts.items()}
-    manifest = json.dumps(
-        {"schemaVersion": 2, "mediaType": MANIFEST, "config": described[CONFIG], "layers": [described[LAYER]]}
-    ).encode()
-    base = "/v2/charts/dask"
-    pages = {f"{base}/blobs/{digest(body)}": ("application/octet-stream", body) for body in parts.values()}
-    pages |= {f"{base}/manifests/{name}": (MANIFEST, manifest) for name in ("0.1.0", digest(manifest))}
-    pages |= {"/v2/": ("application/json", b"{}")}
-    pages |= {f"{base}/tags/list": ("application/json", b'{"name": "charts/dask", "tags": ["0.1.0"]}')}
-    with served(pages, context) as address:
-        check(make_cluster, namespace, f"oci://{address}/charts/dask")

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,3 +104,27 @@ async def test_a_scheduler_without_the_preload(caplog: pytest.LogCaptureFixture)
             await leaving.be_emptied(remote, "tcp://127.0.0.1:1")
         await remote.close_rpc()
     assert "lacks the chart's preload" in caplog.text
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+async def test_a_signal_to_the_nannys_group() -> None:
+    """A process that has left the group of the one that started it outlives what is sent to all of that group."""
+    script = "import time; from dask_kubernetes_helm_pod import leaving; leaving.apart_from_the_nanny(); "
+    command = f"{sys.executable} -c '{script}print(flush=True); time.sleep(60)' & sleep 60 & wait"
+    with subprocess.Popen(["sh", "-c", command], stdout=subprocess.PIPE, start_new_session=True) as group:
+        assert group.stdout is not None
+        group.stdout.readline()
+        children = Path(f"/proc/{group.pid}/task/{group.pid}/children").read_text().split()
+        apart, within = map(int, children)
+        try:
+            os.killpg(group.pid, signal.SIGKILL)
+            await until(lambda: not _runs(within))
+            assert _runs(apart)
+        finally:
+            os.kill(apart, signal.SIGKILL)

@@ -5,5 +5,5 @@ packages from PyPI (the rig runs before there are any). One control plane runs o
 kubelet and kube-proxy in a network namespace of its own; nothing listens but on loopback and on the rig's own bridge.
 
 From the outside in: __main__ -> cluster -> kwok | node -> controlplane -> image | binaries -> artifacts -> daemons |
-network | pki -> preflight -> shell | settings.
+network | pki -> preflight -> shell | settings. Beside them: official, a second image that only tests ask for.
 """

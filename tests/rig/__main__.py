@@ -25,6 +25,7 @@ def main() -> int:
     tools = commands.add_parser("tools", help="fetch helm and kubectl, print their folders")
     tools.add_argument("--helm3", action="store_true", help="build helm 3 too")
     tools.add_argument("--kwok", action="store_true", help="build KWOK too")
+    tools.add_argument("--registry", action="store_true", help="fetch a registry of images and charts too")
     counting = commands.add_parser("audit", help="count API calls by user agent")
     counting.add_argument("--since", type=float, default=60, metavar="SECONDS", help="default: %(default)s")
     options = parser.parse_args()
@@ -79,6 +80,8 @@ def _tools(_: Settings, options: argparse.Namespace) -> int:
         print(binaries.helm3())
     if options.kwok:
         print(binaries.kwok())
+    if options.registry:
+        print(binaries.registry())
     return 0
 
 

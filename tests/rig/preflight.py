@@ -31,6 +31,7 @@ PACKAGES = {
     "openssl": "openssl",
     "runc": "runc",
     "sysctl": "procps",
+    "tini": "tini",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
 }
 _MINIMUM_GO = (1, 24)

@@ -17,8 +17,10 @@ package that installs releases. The modules, from plain data to the outside::
     adapting    a group kept at the size that its work asks for
     agent       the loop that keeps a release elastic and tidy
     reaper      a release removed whose scheduler, which is elsewhere, has gone
+    check       what `helm test` computes, in a pod of its own
     drawing     dashboards, a moment after the start
     leaving     a pod on its way out asks to be emptied first
     renewing    new certificates taken up while running
+    packages    what pip installs before Dask starts, and how Dask finds it
     readiness   the socket that tells Kubernetes whether a worker is in service
 """

@@ -10,6 +10,7 @@ Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-te
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -62,6 +63,16 @@ async def give_up_start(nanny: Any) -> bool:
     if starting and nanny.process.process is not None:
         await nanny.process.process.kill()
     return bool(starting)
+
+
+def apart_from_the_nanny() -> None:
+    """Take a nanny's worker out of the nanny's process group.
+
+    An image may start with `tini -g`, which hands a pod's SIGTERM to the whole group of what it has started: the worker
+    would end with all that it holds, beside a nanny that is only beginning to have it emptied. The nanny ends it.
+    """
+    with contextlib.suppress(PermissionError):  # it leads a session, so it is alone already
+        os.setpgid(0, 0)
 
 
 def on_sigterm(worker: Any) -> None:
