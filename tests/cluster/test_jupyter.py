@@ -41,7 +41,7 @@ except ForbiddenError as error:
 class Lab:
     """A release with Jupyter, which is reached by the nodes' port."""
 
-    def __init__(self, namespace: Namespace, image: str, jupyter: str) -> None:
+    def __init__(self, namespace: Namespace, image: str, jupyter: str, node: str) -> None:
         self.namespace = namespace
         repository, _, tag = jupyter.rpartition(":")
         dask, _, version = image.rpartition(":")
@@ -54,6 +54,7 @@ class Lab:
                 "program": ["jupyter", "server"],
                 "baseUrl": "/lab",
                 "serviceType": "NodePort",
+                "nodeSelector": {"kubernetes.io/hostname": node},
                 "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}},
             },
         }
@@ -73,7 +74,7 @@ class Lab:
 
     def notebook(self, notes: str) -> Notebook:
         """A notebook, entered by what the notes say."""
-        command = next(line.strip() for line in notes.splitlines() if "kubectl get secret" in line)
+        command = notes.partition("Its token")[2].strip().splitlines()[-1].strip()
         token = run("sh", "-c", command)
         (service,) = self.namespace.get("services", "app.kubernetes.io/component=jupyter")
         host, port = next(iter(nodes().values())), service["spec"]["ports"][0]["nodePort"]
@@ -86,7 +87,7 @@ class Lab:
 def lab(namespace: Namespace, image: str) -> Iterator[Lab]:
     """A release with Jupyter, in a namespace that holds pods to the Pod Security Standard "restricted"."""
     run("kubectl", "label", "namespace", namespace.name, "pod-security.kubernetes.io/enforce=restricted")
-    made = Lab(namespace, image, notebook.provide(Settings.from_environment()))
+    made = Lab(namespace, image, *notebook.provide(Settings.from_environment()))
     yield made
     run("helm", "uninstall", "--namespace", namespace.name, RELEASE, "--wait")
 

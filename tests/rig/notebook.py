@@ -15,13 +15,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import binaries, official, settings
+from . import binaries, layer, official, settings
 from .artifacts import artifact, key
 from .settings import Settings
 from .shell import run, step
 
 _ROOT = Path(__file__).parents[2]
-_PACKAGES = ("jupyter-server", "ipykernel", "click", "jinja2", "jsonschema", "kubernetes", "pyhelm3", "PyYAML", "rich")
+_PACKAGES = ("jupyter-server", "ipykernel")
 _SITE, _WHEELS = "opt/jupyter", "opt/wheels"
 #: As pip would write it.
 _LAUNCHER = """#!/opt/python/bin/python
@@ -33,6 +33,9 @@ if __name__ == "__main__":
     sys.exit(main())
 """
 _PROGRAMS = {"jupyter": "jupyter_core.command", "jupyter-server": "jupyter_server.serverapp"}
+
+
+_VARIABLES = {"PYTHONPATH": f"/opt/dask:/{_SITE}", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": f"/{_WHEELS}"}
 
 
 def _sources() -> list[Path]:
@@ -52,7 +55,7 @@ def name() -> str:
 
 
 def archive() -> Path:
-    """Archive of the image: what it has beyond the other one are layers on top of that."""
+    """Archive of the image: what it has beyond the other one is a layer on top of that."""
 
     def build(folder: Path) -> None:
         with (
@@ -62,7 +65,7 @@ def archive() -> Path:
             root = Path(temporary)
             root.chmod(0o755)
             _fill(root)
-            _pack(root, folder / "image.tar")
+            layer.add(official.archive(), [_jupyter(), root], _VARIABLES, name(), folder / "image.tar")
 
     return artifact("dask-notebook", _recipe(), build) / "image.tar"
 
@@ -73,7 +76,7 @@ def _jupyter() -> Path:
     def build(folder: Path) -> None:
         target = folder / _SITE
         uv: list[str | Path] = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", sys.executable]
-        run([*uv, "--target", target, *_PACKAGES])
+        run([*uv, "--target", target, *_PACKAGES, "--requirements", _ROOT / "pyproject.toml"])
         shutil.rmtree(target / "bin")
         compileall.compile_dir(
             str(target),
@@ -84,11 +87,10 @@ def _jupyter() -> Path:
             invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
         )
 
-    return artifact("jupyter", [sys.version, *_PACKAGES], build)
+    return artifact("jupyter", [sys.version, *_PACKAGES, _ROOT / "pyproject.toml"], build)
 
 
 def _fill(root: Path) -> None:
-    shutil.copytree(_jupyter() / _SITE, root / _SITE, symlinks=True)
     programs = root / "usr/bin"
     programs.mkdir(parents=True)
     for program, module in _PROGRAMS.items():
@@ -98,26 +100,10 @@ def _fill(root: Path) -> None:
     run([sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", root / _WHEELS, _ROOT])
 
 
-def _pack(root: Path, target: Path) -> None:
-    variables = {
-        "PYTHONPATH": f"/opt/dask:/{_SITE}",
-        "PIP_NO_INDEX": "1",
-        "PIP_FIND_LINKS": f"/{_WHEELS}",
-    }
-    config = [part for variable, text in variables.items() for part in ("--env", f"{variable}={text}")]
-    with tempfile.TemporaryDirectory(dir=settings.cache_root()) as store:
-        buildah = ["buildah", "--root", f"{store}/root", "--runroot", f"{store}/run", "--storage-driver", "vfs"]
-        container = run([*buildah, "from", f"oci-archive:{official.archive()}"]).strip()
-        run([*buildah, "copy", "--quiet", container, f"{root}/", "/"])
-        run([*buildah, "config", *config, container])
-        run([*buildah, "commit", "--quiet", "--disable-compression=true", container, name()])
-        run([*buildah, "push", "--quiet", "--disable-compression", name(), f"oci-archive:{target}:{name()}"])
-
-
-def provide(cluster: Settings) -> str:
-    """See that the nodes hold the image; its name."""
-    for item in cluster.nodes:
-        ctr = ["ctr", "--address", str(item.socket), "--namespace", "k8s.io", "images"]
-        if name() not in run([*ctr, "ls", "-q"]).split():
-            run([*ctr, "import", archive()])
-    return name()
+def provide(cluster: Settings) -> tuple[str, str]:
+    """See that a node holds the image; its name, and the node's."""
+    node = cluster.nodes[0]
+    ctr = ["ctr", "--address", str(node.socket), "--namespace", "k8s.io", "images"]
+    if name() not in run([*ctr, "ls", "-q"]).split():
+        run([*ctr, "import", archive()])
+    return name(), node.name
