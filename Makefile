@@ -57,7 +57,7 @@ check: $(STAMP) $(HELM_DOCS) ## ruff, mypy --strict, import-linter, chart lint, 
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache --verbose >/dev/null || $(BIN)/lint-imports --no-cache
 	@$(ENTER); for values in values/*.yaml tests/chart/everything.yaml; do \
-	  helm lint --strict --quiet chart -f $$values; done
+	  helm lint --strict --quiet chart -f tests/chart/offline.yaml -f $$values; done
 	@$(BIN)/python -m tests.chart.schema --check
 	@$(BIN)/python -m tests.publishing.annotations --check
 	@$(ENTER); $(BIN)/python -m tests.chart.golden --check

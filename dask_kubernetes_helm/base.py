@@ -251,10 +251,7 @@ class ReleaseCluster(Cluster):
         return (*present, *(f"pending-{index}" for index in range(wanted - len(present))))
 
     async def _get_logs(
-        self,
-        cluster: bool = True,
-        scheduler: bool = True,
-        workers: bool | Iterable[str] = True,
+        self, cluster: bool = True, scheduler: bool = True, workers: bool | Iterable[str] = True
     ) -> Logs:
         release = self._open_release()
         logs = Logs()

@@ -231,7 +231,8 @@ def test_a_scheduler_elsewhere(more: Object, *, widest: bool) -> None:
 )
 def test_addresses(url: str, cidr: str, port: int) -> None:
     """Whatever way an address is written, the rules have it."""
-    objects = render(merge(LOCAL, RESTRICTED, {"worker": {"custom_scheduler_url": url}}))
+    encrypted = {"tls": {"secretName": "s"}} if url.startswith("tls:") else {}
+    objects = render(merge(LOCAL, RESTRICTED, encrypted, {"worker": {"custom_scheduler_url": url}}))
     spec = one([item for item in objects if item["kind"] == "NetworkPolicy"], "NetworkPolicy", "worker")["spec"]
     assert {"ipBlock": {"cidr": cidr}} in spec["ingress"][0]["from"]
     (rule,) = (rule for rule in spec["egress"] if {"ipBlock": {"cidr": cidr}} in rule.get("to", ()))
@@ -308,7 +309,7 @@ def test_kubernetes_knows_them(values: Object, helm: str) -> None:
         assert "Ingress" in item["spec"]["policyTypes"]
         assert [rule for rule in item["spec"].get("ingress") or () if not rule.get("from")] == []
     assert {item["metadata"]["name"] for item in policies} <= {
-        f"demo-dask-{role}" for role in ("scheduler", "worker", "reaper")
+        f"demo-dask-{role}" for role in ("scheduler", "worker", "reaper", "test")
     }
 
 

@@ -64,7 +64,7 @@ def test_restricted_by_default(role: str) -> None:
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     expected = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     assert expected == main["securityContext"]
-    allowed = {"emptyDir", "configMap", "projected"}
+    allowed = {"emptyDir", "configMap", "projected", "secret"}
     assert allowed >= {kind for volume in spec["volumes"] for kind in volume} - {"name"}
     writable = {mount["mountPath"] for mount in main["volumeMounts"] if not mount.get("readOnly")}
     assert writable == {"/tmp", "/dask"}

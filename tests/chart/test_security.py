@@ -27,7 +27,7 @@ OWNER = {"name": "mine", "uid": "11111111-2222-3333-4444-555555555555"}
 #: Workers that go to a scheduler elsewhere, with the pod that looks after it.
 ELSEWHERE: Object = {
     "scheduler": {"enabled": False, "image": {"digest": ""}},
-    "worker": {"custom_scheduler_url": "tcp://192.0.2.1:1", "groups": None},
+    "worker": {"custom_scheduler_url": "tls://192.0.2.1:1", "groups": None},
     "lifecycle": {"owner": OWNER, "noClientTimeout": 60, "idleTimeout": None, "ttl": None},
 }
 CASES = {
@@ -37,6 +37,11 @@ CASES = {
     **{name: ({}, (VALUES / f"{name}.yaml",)) for name in ENVIRONMENTS},
 }
 every_case = pytest.mark.parametrize("case", CASES)
+#: Kinds that are of a namespace.
+NAMESPACED = {
+    *("ConfigMap", "Deployment", "NetworkPolicy", "Pod", "PodDisruptionBudget", "Role", "RoleBinding", "Secret"),
+    *("Service", "ServiceAccount", "Certificate", "Issuer"),
+}
 #: Volumes that the standard allows.
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
 
@@ -152,22 +157,21 @@ def test_roles_name_their_objects(case: str) -> None:
 @every_case
 def test_nothing_beyond_the_namespace(case: str) -> None:
     """No object is of the cluster, and none names another namespace."""
-    kinds = {"ConfigMap", "Deployment", "PodDisruptionBudget", "Role", "RoleBinding", "Service", "ServiceAccount"}
     for item in rendered(case):
-        assert item["kind"] in kinds
+        assert item["kind"] in NAMESPACED
         assert item["metadata"].get("namespace", "ns") == "ns"
 
 
 @every_case
 def test_no_secret_in_a_variable(case: str) -> None:
-    """The chart itself puts no Secret into a variable, and none of its own into an object."""
+    """The chart itself puts no Secret into a variable, and makes none but its certificates."""
     values = yaml.safe_load(EVERYTHING.read_text()) if EVERYTHING in CASES[case][1] else DEFAULTS
     given = {json.dumps(item, sort_keys=True) for role in ("scheduler", "worker") for item in values[role]["envFrom"]}
     for _, spec in templates(case):
         for item in containers(spec):
             assert not [one for one in item.get("env", []) if "secretKeyRef" in one.get("valueFrom", {})]
             assert {json.dumps(one, sort_keys=True) for one in item.get("envFrom", [])} <= given
-    assert not [item for item in rendered(case) if item["kind"] == "Secret"]
+    assert {item["type"] for item in rendered(case) if item["kind"] == "Secret"} <= {"kubernetes.io/tls"}
 
 
 def test_no_secret_in_the_notes() -> None:
@@ -178,7 +182,7 @@ def test_no_secret_in_the_notes() -> None:
         "extraPackages": {"pip": ["git+https://canary-4@example.com/x"]},
         "annotations": {"a": "canary-5"},
     }
-    values = {"scheduler": planted, "worker": planted, "tls": {"secretName": "canary-6"}}
+    values = {"scheduler": planted, "worker": planted, "tls": {"secretName": "mine"}}
     command = ("install", "demo", str(CHART), "--namespace", "ns", "--dry-run=client", "--output=json", "--values", "-")
     told = run(*command, text=json.dumps(values))
     assert told.returncode == 0, told.stderr
@@ -191,12 +195,14 @@ def test_no_secret_in_the_notes() -> None:
 def test_containers_of_the_users_own(role: str) -> None:
     """They get what the standard asks for beside what they say themselves; a relaxed role adds nothing."""
     own = {"capabilities": {"add": ["NET_BIND_SERVICE"], "drop": ["ALL"]}, "runAsUser": 5}
-    given = [{"name": "a", "image": "a"}, {"name": "b", "image": "b", "securityContext": own}]
-    values: Object = {"initContainers": given, "extraContainers": given}
+    values: Object = {
+        "initContainers": [{"name": "a", "image": "a"}, {"name": "b", "image": "b", "securityContext": own}],
+        "extraContainers": [{"name": "c", "image": "c"}, {"name": "d", "image": "d", "securityContext": own}],
+    }
 
     def contexts(values: Object) -> list[Any]:
         (spec,) = (spec for component, spec in specs(render({role: values})) if component == role)
-        return [item.get("securityContext") for item in containers(spec) if item["name"] in ("a", "b")]
+        return [item.get("securityContext") for item in containers(spec) if item["name"] in "abcd"]
 
     silent = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     assert contexts(values) == [silent, {**silent, **own}] * 2

@@ -105,7 +105,7 @@ def test_worker_spec(program: str, tmp_path: Path) -> None:
         pod = helm.one(objects, "Deployment", component)["spec"]["template"]
         assert pod["metadata"]["labels"]["foo"] == "bar"
         assert pod["spec"]["containers"][0]["image"] == "ghcr.io/dask/dask:latest"
-        assert "EXTRA_PIP_PACKAGES" in [variable["name"] for variable in pod["spec"]["containers"][0]["env"]]
+        assert [one["name"] for one in pod["spec"]["initContainers"]] == ["dask-packages"]
 
 
 @pytest.mark.parametrize(
