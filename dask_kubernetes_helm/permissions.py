@@ -56,6 +56,7 @@ def installing(values: Mapping[str, Any], *, outside: bool) -> list[Permission]:
     scheduler = values.get("scheduler") or {}
     mine = scheduler.get("enabled", True)
     kinds = [*contract.INSTALLED, ("", "secrets"), *_monitored(values)]
+    kinds += _exposed(values, mine=mine)
     needed = [item for group, resource in kinds for item in _all("create get delete", group, resource)]
     needed += (
         _all("list", "", "configmaps")
@@ -99,6 +100,18 @@ def _monitored(values: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _enabled(values: Mapping[str, Any] | None, *, default: bool) -> bool:
     return bool((values or {}).get("enabled", default))
+
+
+def _exposed(values: Mapping[str, Any], *, mine: bool) -> list[tuple[str, str]]:
+    """What ways in from outside and notebooks need besides."""
+    jupyter = values.get("jupyter") or {}
+    notebooks = bool(jupyter.get("enabled"))
+    fronts = [values.get("webUI") or {}] * mine + [jupyter] * notebooks
+    kinds = [
+        kind for key, kind in contract.ROUTES.items() if any((front.get(key) or {}).get("enabled") for front in fronts)
+    ]
+    kept = jupyter.get("persistence") or {}
+    return kinds + [contract.CLAIMS] * (notebooks and bool(kept.get("enabled")) and not kept.get("existingClaim"))
 
 
 def missing(rules: Iterable[dict[str, Any]], needed: Iterable[Permission]) -> list[Permission]:

@@ -4,12 +4,12 @@ What Prometheus' operator and Grafana are given. Where the page of metrics is, i
 
 {{/* The path of the page on the scheduler. Argument: root. */}}
 {{- define "dask.metricsPath" -}}
-/metrics
+{{ include "dask.dashboardPrefix" . }}/metrics
 {{- end }}
 
 {{/* The component whose Service leads to the scheduler's page. Argument: root. */}}
 {{- define "dask.metricsComponent" -}}
-scheduler
+{{ empty .Values.webUI.serviceType | ternary "scheduler" "dashboard" }}
 {{- end }}
 
 {{/*

@@ -79,6 +79,25 @@ def test_monitors_find_the_pages() -> None:
         assert spec["namespaceSelector"] == {"matchNames": ["ns"]}
 
 
+@pytest.mark.parametrize(
+    ("given", "path", "service"),
+    [
+        ({}, "/metrics", "demo-dask-scheduler"),
+        ({"prefix": "/team/dask"}, "/team/dask/metrics", "demo-dask-scheduler"),
+        ({"serviceType": "NodePort"}, "/metrics", "demo-dask-dashboard"),
+    ],
+)
+def test_monitors_follow_the_dashboard(given: Object, path: str, service: str) -> None:
+    """A dashboard under a prefix, or with a Service of its own, has the metrics there too; workers keep theirs."""
+    objects = render({**ALL, "webUI": given})
+    spec = kind(objects, "ServiceMonitor")["spec"]
+    taken = [item for item in objects if item["kind"] == "Service" and _takes(spec, item["metadata"]["labels"])]
+    assert [item["metadata"]["name"] for item in taken] == [service]
+    assert spec["endpoints"][0]["path"] == path
+    assert spec["endpoints"][0]["port"] in [port["name"] for port in taken[0]["spec"]["ports"]]
+    assert kind(objects, "PodMonitor")["spec"]["podMetricsEndpoints"][0]["path"] == "/metrics"
+
+
 def _takes(spec: Object, labels: Object) -> bool:
     return bool(spec["selector"]["matchLabels"].items() <= labels.items())
 

@@ -55,6 +55,10 @@ def _with(path: tuple[str, ...], value: Any) -> Object:
 LEAVES = dict(_leaves(DEFAULTS))
 #: What everything.yaml leaves as it is: there is no other value, or it would forbid others; other tests change it.
 KEPT = (
+    ("scheduler", "dashboard"),
+    *((part, "service", "clusterIP") for part in ("scheduler", "webUI", "jupyter")),
+    ("jupyter", "rbac", "create"),
+    ("jupyter", "persistence", "existingClaim"),
     ("scheduler", "enabled"),
     ("scheduler", "replicas"),
     ("agent", "enabled"),
@@ -65,6 +69,29 @@ KEPT = (
     ("tls", "certManager", "enabled"),
     ("tests", "enabled"),
 )
+#: The same of what leads in from outside, and of notebooks.
+WAYS_IN: dict[str, Object] = {
+    "jupyter": {"jupyter": {"enabled": True, "token": {"secretName": "s"}}},
+    "networkPolicy.jupyter": {"jupyter": {"enabled": True, "token": {"secretName": "s"}}},
+    "jupyter.persistence": {"jupyter": {"persistence": {"enabled": True}}},
+    **{
+        f"{part}.service": {part: {"serviceType": "LoadBalancer"}, "scheduler": {"serviceType": "LoadBalancer"}}
+        for part in ("scheduler", "webUI", "jupyter")
+    },
+    **{
+        f"{part}.{key}": {part: {"serviceType": "LoadBalancer"}}
+        for part in ("scheduler", "webUI", "jupyter")
+        for key in ("loadBalancerIP", "serviceAnnotations")
+    },
+    **{f"{part}.ingress": {part: {"ingress": {"enabled": True}}} for part in ("webUI", "jupyter")},
+    **{f"{part}.ingress.tls": {part: {"ingress": {"tls": {"enabled": True}}}} for part in ("webUI", "jupyter")},
+    **{
+        f"{part}.httpRoute": {part: {"httpRoute": {"enabled": True, "parentRefs": [{"name": "g"}]}}}
+        for part in ("webUI", "jupyter")
+    },
+    "webUI.ingress.tls.enabled": {"webUI": {"ingress": {"hosts": ["h"]}}},
+    **{f"{part}.httpRoute.https": {part: {"httpRoute": {"hostnames": ["h"]}}} for part in ("webUI", "jupyter")},
+}
 #: What shows in certificates, which renders are compared without, and what lets a render be: see test_tls_sources.py.
 MADE = (("tls", "generated", "validityDays"), ("tls", "generated", "offline"))
 #: Values that mean something beside others only, by where those are.
@@ -80,6 +107,7 @@ BESIDE: dict[tuple[str, ...], Object] = {
     ("worker", "podDisruptionBudget"): {
         "worker": {"podDisruptionBudget": {"enabled": True, "minAvailable": 3, "maxUnavailable": None}}
     },
+    **{tuple(place.split(".")): given for place, given in WAYS_IN.items()},
 }
 
 
@@ -168,7 +196,7 @@ def test_every_key_is_described() -> None:
 def test_both_roles_share_their_keys() -> None:
     """What one role can be given the other can too, but for what only one of them has."""
     scheduler, worker = DEFAULTS["scheduler"].keys(), DEFAULTS["worker"].keys()
-    service = {"serviceType", "servicePort", "serviceAnnotations", "loadBalancerIP", "serviceTemplate"}
+    service = {"serviceType", "servicePort", "serviceAnnotations", "loadBalancerIP", "service", "serviceTemplate"}
     assert {*service, "enabled", "safeToEvict"} == scheduler - worker
     own = {"threads_per_worker", "memory_limit", "nanny", "custom_scheduler_url", "portDashboard", "strategy"}
     own |= {"groups", "adaptive", "daskResources"}
@@ -218,7 +246,9 @@ def test_environments_say_only_what_differs(name: str) -> None:
 def test_kubernetes_knows_every_field(name: str) -> None:
     """Every object is valid by the strict schemas of Kubernetes 1.34 (claims of devices aside)."""
     files = {"everything": (EVERYTHING,), "default": ()}.get(name, (VALUES / f"{name}.yaml",))
-    own = [item for item in render({}, *files) if not item["apiVersion"].startswith("cert-manager.io/")]
+    # Neither is Kubernetes' own; tests/cluster/test_exposure.py has a real API server judge HTTPRoutes.
+    foreign = ("cert-manager.io/", "gateway.networking.k8s.io/")
+    own = [item for item in render({}, *files) if not item["apiVersion"].startswith(foreign)]
     for item in own:
         if item["kind"] not in monitoring.OBJECTS:  # test_metrics.py has the schema of those
             kubernetes_validate.validate(item, "1.34", strict=True)
