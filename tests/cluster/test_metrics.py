@@ -21,6 +21,7 @@ _OTHERS, _ADDED = re.compile(r"kube_\w+|up"), ("namespace", "dask_release", "das
 _MATCHER = re.compile(r"(\w+)(=~|!~|!=|=)\"([^\"]*)\"")
 #: Neither has a page of Bokeh's, which the metrics do without; one group follows the work, the other is scaled.
 VALUES: dict[str, Any] = {
+    "webUI": {"prefix": "/team/dask"},
     "scheduler": {"dashboard": False},
     "worker": {
         "replicas": 1,
@@ -69,8 +70,8 @@ def test_alerts_and_dashboard_ask_for_what_there_is(
         assert client.submit(sum, (1, 2)).result() == 3
         assert all(client.run(spill).values())
 
-        def page(pod: str, port: int) -> list[Sample]:
-            path = f"/api/v1/namespaces/{namespace.name}/pods/{pod}:{port}/proxy/metrics"
+        def page(pod: str, port: int, prefix: str = "") -> list[Sample]:
+            path = f"/api/v1/namespaces/{namespace.name}/pods/{pod}:{port}/proxy{prefix}/metrics"
             families = text_string_to_metric_families(namespace.kubectl("get", "--raw", path))
             return [(sample.name, sample.labels) for family in families for sample in family.samples]
 
@@ -79,7 +80,7 @@ def test_alerts_and_dashboard_ask_for_what_there_is(
             return [pod["metadata"]["name"] for pod in found]
 
         def unknown() -> list[str]:
-            samples = [*page(pods("scheduler")[0], 8787), *page(pods("worker")[0], 8790)]
+            samples = [*page(pods("scheduler")[0], 8787, "/team/dask"), *page(pods("worker")[0], 8790)]
             return [f"{name} {matchers}" for name, matchers in asked() if not is_told(name, matchers, samples)]
 
         assert {name for name, _ in asked()} >= {"dask_scheduler_tasks", "dask_agent_group_desired_pods"}
