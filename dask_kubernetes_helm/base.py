@@ -22,7 +22,7 @@ from distributed.core import Status, rpc
 from distributed.deploy import Cluster
 from distributed.utils import Log, Logs, NoOpAwaitable, format_dashboard_link
 
-from dask_kubernetes_helm import contract
+from dask_kubernetes_helm import contract, routing
 from dask_kubernetes_helm.errors import ClusterClosedError, HelmClusterError
 from dask_kubernetes_helm.hosting import RemoteScheduler
 
@@ -229,10 +229,11 @@ class ReleaseCluster(Cluster):
 
     @property
     def dashboard_link(self) -> str:
-        """Link to the dashboard, by the template `distributed.dashboard.link`; empty where it has none."""
+        """Link to the dashboard, by the user's `distributed.dashboard.link`, else the release's; empty without one."""
         if self.connection is None or "dashboard" not in self.scheduler_info.get("services", {}):
             return ""
-        return str(format_dashboard_link(self.connection.host, self.connection.dashboard_port))
+        link, place = self.connection.link, self.connection.dashboard
+        return routing.link(link, *place) or str(format_dashboard_link(*place))
 
     @property
     def connection(self) -> Connection | None:

@@ -118,13 +118,14 @@ class HelmCluster(ElasticCluster):
         )
 
     @classmethod
-    def from_name(cls, name: str, namespace: str | None = None, **kwargs: Any) -> HelmCluster:
+    def from_name(cls, name: str | None = None, namespace: str | None = None, **kwargs: Any) -> HelmCluster:
         """Attach to a release that is there, and leave it in place on close.
 
         Parameters
         ----------
-        name : str
-            The release's name.
+        name : str, optional
+            The release's name; by default ``kubernetes.release`` of the configuration, which in the notebooks of a
+            release's own Jupyter is that release.
         namespace : str, optional
             Its namespace.
         **kwargs
@@ -134,11 +135,18 @@ class HelmCluster(ElasticCluster):
         ------
         ReleaseNotFoundError
             There is no such release of this chart.
+        InvalidArgumentError
+            No name is given, and none configured.
 
         Examples
         --------
         >>> cluster = HelmCluster.from_name("dask", namespace="team")  # doctest: +SKIP
         """
+        name = config.get("release", name)
+        if name is None:
+            raise InvalidArgumentError(
+                "HelmCluster.from_name was given no name of a release", cure="Give one, or set kubernetes.release."
+            )
         kwargs.setdefault("shutdown_on_close", False)
         return cls(name, namespace=namespace, _attach=True, **kwargs)
 

@@ -19,15 +19,13 @@ from typing import TypeVar
 
 from dask_kubernetes_helm import contract, diagnosis, routing
 from dask_kubernetes_helm.errors import (
-    KubernetesError,
     LoadBalancerTimeoutError,
-    SchedulerUnreachableError,
     StartTimeoutError,
 )
 from dask_kubernetes_helm.kube import Kube, Object
-from dask_kubernetes_helm.portstream import PortStream
 from dask_kubernetes_helm.progress import Progress
 from dask_kubernetes_helm.routing import Routing
+from dask_kubernetes_helm.schedulerpod import SchedulerPod
 from dask_kubernetes_helm.tunnel import Tunnel
 from dask_kubernetes_helm.watching import Watcher
 
@@ -59,6 +57,10 @@ class Connection:
         Ports there.
     scheme : str
         ``"tcp"`` or ``"tls"``.
+    dashboard_host : str
+        Where to reach the dashboard, if that is elsewhere.
+    link : str
+        The release's template of dashboard links; empty where it has none.
     """
 
     route: str
@@ -68,51 +70,24 @@ class Connection:
     dashboard_port: int
     scheme: str = "tcp"
     tunnels: list[Tunnel] = field(default_factory=list, repr=False)
+    dashboard_host: str = ""
+    link: str = ""
 
     @property
     def address(self) -> str:
         """The scheduler's address for this process."""
         return f"{self.scheme}://{self.host}:{self.comm_port}"
 
+    @property
+    def dashboard(self) -> tuple[str, int]:
+        """Host and port of the dashboard."""
+        return self.dashboard_host or self.host, self.dashboard_port
+
     async def close(self) -> None:
         """Give the route up."""
         for tunnel in self.tunnels:
             await tunnel.close()
         self.tunnels.clear()
-
-
-class SchedulerPod:
-    """Streams to ports of the scheduler's pod, whichever that is at the time.
-
-    Parameters
-    ----------
-    kube : Kube
-        The door to the API.
-    release : str
-        Whose scheduler.
-    """
-
-    def __init__(self, kube: Kube, release: str) -> None:
-        self._kube, self._release, self._name = kube, release, ""
-
-    async def dial(self, port: int) -> PortStream:
-        """Open a stream; look for the pod anew where the one known is gone."""
-        if self._name:
-            try:
-                return await self._kube.dial(self._name, port)
-            except KubernetesError:
-                self._name = ""
-        self._name = await self._find()
-        return await self._kube.dial(self._name, port)
-
-    async def _find(self) -> str:
-        pods = await self._kube.find("pods", contract.selector(self._release, contract.SCHEDULER))
-        for pod in pods:
-            if not pod["metadata"].get("deletionTimestamp") and diagnosis.is_started(pod, contract.SCHEDULER):
-                return str(pod["metadata"]["name"])
-        raise SchedulerUnreachableError(
-            "The scheduler has no running pod", release=self._release, namespace=self._kube.namespace
-        )
 
 
 @dataclass(frozen=True)
@@ -241,7 +216,7 @@ class Router:
             if diagnosis.is_ready(pod):
                 deadline = min(deadline, time.monotonic() + _TRIAL)
             host, left = host_for(pod), deadline - time.monotonic()
-            if await _accepts(host, port, _ATTEMPT if left == math.inf else max(left, _ATTEMPT)):
+            if await accepts(host, port, _ATTEMPT if left == math.inf else max(left, _ATTEMPT)):
                 return self._open(route, "it takes connections from here", host, ports)
             return f"the {route} {routing.url_host(host)}:{port} takes no connection from here" if left <= 0 else None
 
@@ -260,7 +235,7 @@ class Router:
         ports = (contract.COMM_PORT, self.wanted.comm_port), (contract.DASHBOARD_PORT, self.wanted.dashboard_port)
         try:
             for remote, local in ports:
-                tunnels.append(await Tunnel(lambda remote=remote: pod.dial(remote), local).start())  # type: ignore[misc]
+                tunnels.append(await pod.tunnel(remote, local))
         except BaseException:
             for tunnel in tunnels:
                 await tunnel.close()
@@ -278,7 +253,7 @@ def _node(pod: Object) -> str:
     return str(pod["status"]["hostIP"])
 
 
-async def _accepts(host: str, port: int, timeout: float) -> bool:
+async def accepts(host: str, port: int, timeout: float) -> bool:
     """Whether a connection can be made."""
     try:
         _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), timeout)

@@ -15,13 +15,20 @@ COMPONENT_LABEL = "app.kubernetes.io/component"
 CHART_LABEL = "helm.sh/chart"
 GROUP_LABEL = "dask.org/worker-group"
 
+#: On the scheduler's Service: a template of links to the dashboard.
+LINK_ANNOTATION = "dask.org/dashboard-link"
+
 SCHEDULER, WORKER, AGENT, OWNER = "scheduler", "worker", "agent", "owner"
 #: The pod that notices where a scheduler outside of the release has gone.
 REAPER = "reaper"
+#: The Service that the dashboard may have of its own, and the notebook server.
+DASHBOARD, JUPYTER = "dashboard", "jupyter"
 #: The init container in which pip installs packages.
 PACKAGES = "dask-packages"
 #: The pod of `helm test`, which may outlive the release: it is none of what runs.
 TEST = "test"
+#: What Prometheus and Grafana are given.
+METRICS = "metrics"
 DEFAULT_GROUP = "default"
 
 #: On the scheduler's Deployment: which Secret has a client's certificates, and under which keys.
@@ -53,8 +60,18 @@ INSTALLED = (
     PDB,
 )
 
+#: Created where `metrics` asks for one by the key.
+MONITORS = {
+    key: ("monitoring.coreos.com", f"{key.lower()}s") for key in ("serviceMonitor", "podMonitor", "prometheusRule")
+}
+
 #: A pod whose label of this key has the release's name, or "true", is a client by `networkPolicy.client`.
 CLIENT_LABEL = "dask.org/client"
+
+#: Created where webUI or jupyter asks for one by the key.
+ROUTES = {"ingress": ("networking.k8s.io", "ingresses"), "httpRoute": ("gateway.networking.k8s.io", "httproutes")}
+#: Created where `jupyter.persistence` asks for one.
+CLAIMS = ("", "persistentvolumeclaims")
 
 _HERE = Path(__file__).parent
 

@@ -215,7 +215,7 @@ class _Api:
     """The agent's door to the API in this process; see api.py in chart/files."""
 
     def __init__(self, kube: Kube, error: type[OSError]) -> None:
-        self._kube, self._error = kube, error
+        self._kube, self._error, self.errors = kube, error, 0
 
     @property
     def calls(self) -> int:
@@ -254,6 +254,7 @@ class _Api:
         try:
             yield
         except KubernetesError as error:
+            self.errors += 1
             raise self._error(error.status or 0, str(error)) from error
 
 

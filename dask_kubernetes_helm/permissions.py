@@ -55,7 +55,8 @@ def installing(values: Mapping[str, Any], *, outside: bool) -> list[Permission]:
     """
     scheduler = values.get("scheduler") or {}
     mine = scheduler.get("enabled", True)
-    kinds = [*contract.INSTALLED, ("", "secrets")]
+    kinds = [*contract.INSTALLED, ("", "secrets"), *_monitored(values)]
+    kinds += _exposed(values, mine=mine)
     needed = [item for group, resource in kinds for item in _all("create get delete", group, resource)]
     needed += (
         _all("list", "", "configmaps")
@@ -86,8 +87,31 @@ def _has_budget(values: Mapping[str, Any]) -> bool:
     return bool(spared) or any(_enabled(budget, default=False) for budget in budgets)
 
 
+def _monitored(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Kinds of the Prometheus operator's; those in other namespaces are not asked after."""
+    metrics = values.get("metrics") or {}
+    wanted = {key: metrics.get(key) or {} for key in contract.MONITORS}
+    return [
+        kind
+        for key, kind in contract.MONITORS.items()
+        if _enabled(wanted[key], default=False) and not wanted[key].get("namespace")
+    ]
+
+
 def _enabled(values: Mapping[str, Any] | None, *, default: bool) -> bool:
     return bool((values or {}).get("enabled", default))
+
+
+def _exposed(values: Mapping[str, Any], *, mine: bool) -> list[tuple[str, str]]:
+    """What ways in from outside and notebooks need besides."""
+    jupyter = values.get("jupyter") or {}
+    notebooks = bool(jupyter.get("enabled"))
+    fronts = [values.get("webUI") or {}] * mine + [jupyter] * notebooks
+    kinds = [
+        kind for key, kind in contract.ROUTES.items() if any((front.get(key) or {}).get("enabled") for front in fronts)
+    ]
+    kept = jupyter.get("persistence") or {}
+    return kinds + [contract.CLAIMS] * (notebooks and bool(kept.get("enabled")) and not kept.get("existingClaim"))
 
 
 def missing(rules: Iterable[dict[str, Any]], needed: Iterable[Permission]) -> list[Permission]:

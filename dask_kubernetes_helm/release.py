@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from dask_kubernetes_helm import certificates, contract, diagnosis, ownership, ownpod
+from dask_kubernetes_helm import certificates, contract, dashboards, diagnosis, ownership, ownpod
 from dask_kubernetes_helm.connect import IN_CLUSTER, Connection, Router
 from dask_kubernetes_helm.errors import (
     ForbiddenError,
@@ -55,6 +55,8 @@ class Release:
         self.chart = ""
         #: The scheduler's Service, as it was found.
         self.service: dict[str, Any] = {}
+        #: The dashboard's own, where it has one.
+        self.dashboard: dict[str, Any] = {}
         self.groups: dict[str, str] = {}
         self.replicas: dict[str, int] = {}
         #: How many pods of a group were Ready when its Deployment was looked at last.
@@ -88,12 +90,15 @@ class Release:
             )
         self._take(mine)
         if any(item["metadata"]["labels"][contract.COMPONENT_LABEL] == contract.SCHEDULER for item in mine):
-            services = await self.kube.find("services", contract.selector(self.name, contract.SCHEDULER))
-            if not services:
+            services = {
+                item["metadata"]["labels"].get(contract.COMPONENT_LABEL): item
+                for item in await self.kube.find("services", contract.selector(self.name))
+            }
+            if contract.SCHEDULER not in services:
                 raise WorkloadNotFoundError(
                     "The release has no scheduler Service", cure="Reinstall it: its objects are incomplete."
                 ).concerning(self.name, self.namespace)
-            self.service = services[0]
+            self.service, self.dashboard = services[contract.SCHEDULER], services.get(contract.DASHBOARD, {})
 
     def _take(self, deployments: list[dict[str, Any]]) -> None:
         self.groups.clear()
@@ -147,6 +152,7 @@ class Release:
             connection = await router.connect()
             try:
                 await self._answers(watcher, connection, probe, timeout, tick)
+                await dashboards.lead(connection, router, self.dashboard)
             except BaseException:
                 await connection.close()
                 raise

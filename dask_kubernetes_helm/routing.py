@@ -10,11 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import dask.config
+
 from dask_kubernetes_helm import config, contract
 from dask_kubernetes_helm.errors import InvalidArgumentError
 
 Object = dict[str, Any]
 
+#: Dask's own template of dashboard links; another one is a user's word.
+DASK_LINK = "{scheme}://{host}:{port}/status"
 #: How Kubernetes writes the types of a Service that lead into the cluster.
 NODE_PORT, LOAD_BALANCER = "NodePort", "LoadBalancer"
 
@@ -131,3 +135,22 @@ def url_host(host: str) -> str:
     '[2001:db8::7]'
     """
     return f"[{host}]" if ":" in host else host
+
+
+def link(template: str, host: str, port: int) -> str:
+    """A link to a dashboard by a release's template; empty where a user's `distributed.dashboard.link` comes before it.
+
+    Only scheme, host and port are filled in: an environment has secrets, and who may annotate a Service is not who may
+    read them.
+
+    Examples
+    --------
+    >>> link("{scheme}://{host}:{port}/dask/status", "192.0.2.7", 80)
+    'http://192.0.2.7:80/dask/status'
+    """
+    if dask.config.get("distributed.dashboard.link", DASK_LINK) != DASK_LINK:
+        return ""
+    scheme = "https" if dask.config.get("distributed.scheduler.dashboard.tls.cert", None) else "http"
+    for name, value in {"scheme": scheme, "host": host, "port": str(port)}.items():
+        template = template.replace(f"{{{name}}}", value)
+    return template if template.startswith(("http://", "https://")) else ""

@@ -44,6 +44,28 @@ def test_inside_nothing_is_forwarded() -> None:
 
 
 @pytest.mark.parametrize(
+    ("values", "added"),
+    [
+        ({"webUI": {"ingress": {"enabled": True}}}, {"ingresses.networking.k8s.io"}),
+        ({"webUI": {"httpRoute": {"enabled": True}}}, {"httproutes.gateway.networking.k8s.io"}),
+        ({"webUI": {"ingress": {"enabled": True}}, **LOCAL}, set()),
+        ({"jupyter": {"ingress": {"enabled": True}, "persistence": {"enabled": True}}}, set()),
+        ({"jupyter": {"enabled": True}, "webUI": None}, set()),
+        (
+            {"jupyter": {"enabled": True, "ingress": {"enabled": True}, "persistence": {"enabled": True}}},
+            {"ingresses.networking.k8s.io", "persistentvolumeclaims"},
+        ),
+        ({"jupyter": {"enabled": True, "persistence": {"enabled": True, "existingClaim": "c"}}}, set()),
+    ],
+    ids=str,
+)
+def test_ways_in(values: dict[str, Any], added: set[str]) -> None:
+    """Routes and volumes are needed only where there are to be some."""
+    before = {name: values[name] for name in values if name == "scheduler"}
+    assert said(values) - said(before) == {f"{verb} {kind}" for verb in ("create", "get", "delete") for kind in added}
+
+
+@pytest.mark.parametrize(
     ("worker", "expected"),
     [
         ({}, False),
@@ -95,6 +117,13 @@ def test_without_an_agent(values: dict[str, Any]) -> None:
 def test_whether_there_is_an_agent(values: dict[str, Any], expected: object) -> None:
     """There is one unless the values say otherwise."""
     assert permissions.has_agent(values) is expected
+
+
+def test_monitors() -> None:
+    """Monitors and rules take rights where the values have some here; those elsewhere are not this namespace's."""
+    here = {"metrics": {"podMonitor": {"enabled": True}, "prometheusRule": {"enabled": True, "namespace": "other"}}}
+    more = set(installing(here, outside=False)) - set(installing({}, outside=False))
+    assert {(item.group, item.resource) for item in more} == {("monitoring.coreos.com", "podmonitors")}
 
 
 @pytest.mark.parametrize("values", [{}, LOCAL, NO_BUDGET, NO_POLICIES, NO_AGENT, {**LOCAL, **NO_AGENT}], ids=str)

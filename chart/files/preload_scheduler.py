@@ -26,4 +26,5 @@ def dask_setup(scheduler: Any) -> None:
     agent.start(scheduler, desk)
     renewing.start(scheduler, "scheduler")
     if drawing.is_wanted():
-        scheduler.drawing = asyncio.ensure_future(drawing.draw(scheduler, drawing.SCHEDULER, _LATER))
+        drawn = drawing.draw(scheduler, drawing.SCHEDULER, _LATER, drawing.prefix())
+        scheduler.drawing = asyncio.ensure_future(drawn)

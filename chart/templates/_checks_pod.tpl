@@ -68,6 +68,8 @@ Refusals of what the parts of a pod can't be to each other; _checks.tpl calls da
 {{- define "dask.ownPorts" -}}
 {{- if eq .component "scheduler" -}}
 {{- dict "tcp-comm" 8786 "http-dashboard" 8787 | toYaml -}}
+{{- else if eq .component "jupyter" -}}
+{{- dict "http-jupyter" 8888 | toYaml -}}
 {{- else -}}
 {{- dict "http-dashboard" (int .role.portDashboard) "readiness" 8791 | toYaml -}}
 {{- end -}}
@@ -106,12 +108,18 @@ Refusals of what the parts of a pod can't be to each other; _checks.tpl calls da
 {{- end -}}
 {{- end }}
 
+{{/* The chart's own volumes of a role's pods. Argument: component. */}}
+{{- define "dask.ownVolumes" -}}
+{{- $own := list "dask-scratch" "dask-files" "dask-tls" "dask-agent" "dask-packages" -}}
+{{- toYaml (eq .component "jupyter" | ternary (concat $own (list "dask-home" "dask-jupyter" "dask-account")) $own) -}}
+{{- end }}
+
 {{/* The volumes of a role's pods by name: a mount is of one of them. Arguments: path, role. */}}
 {{- define "dask.checkVolumes" -}}
 {{- $at := printf "%s.mounts.volumes" .path -}}
 {{- $seen := list -}}
 {{- range $index, $volume := .role.mounts.volumes -}}
-{{- if has $volume.name (list "dask-scratch" "dask-files" "dask-tls" "dask-agent" "dask-packages") -}}
+{{- if has $volume.name (include "dask.ownVolumes" $ | fromYamlArray) -}}
 {{- fail (printf "%s[%d].name is %s, which is the chart's own. Choose another name." $at $index $volume.name) -}}
 {{- end -}}
 {{- if has $volume.name $seen -}}
@@ -123,7 +131,7 @@ Refusals of what the parts of a pod can't be to each other; _checks.tpl calls da
 
 {{- define "dask.checkMounts" -}}
 {{- $at := include "dask.keyOf" (merge (dict "key" "volumeMounts") .) -}}
-{{- $known := list "dask-scratch" "dask-files" "dask-tls" "dask-agent" "dask-packages" -}}
+{{- $known := include "dask.ownVolumes" . | fromYamlArray -}}
 {{- range .role.mounts.volumes -}}
 {{- $known = append $known .name -}}
 {{- end -}}

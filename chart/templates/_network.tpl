@@ -33,6 +33,15 @@ matchLabels:
 {{- toYaml $peers -}}
 {{- end }}
 
+{{/* The same where a Service of a type leads them in; else none. Arguments: root, type. */}}
+{{- define "dask.outsideBy" -}}
+{{- if eq .type "ClusterIP" -}}
+[]
+{{- else -}}
+{{- include "dask.outside" .root -}}
+{{- end -}}
+{{- end }}
+
 {{/* Not empty where pods of the release have their node's address: to a policy they are outside. Argument: root. */}}
 {{- define "dask.onHostNetwork" -}}
 {{- $roles := dict -}}
@@ -91,10 +100,8 @@ true
 {{- define "dask.schedulerIngress" -}}
 {{- $policy := .Values.networkPolicy -}}
 {{- $clients := include "dask.clients" . | fromYamlArray -}}
-{{- $outside := list -}}
-{{- if ne .Values.scheduler.serviceType "ClusterIP" -}}
-{{- $outside = include "dask.outside" . | fromYamlArray -}}
-{{- end -}}
+{{- $outside := include "dask.outsideBy" (dict "root" . "type" .Values.scheduler.serviceType) | fromYamlArray -}}
+{{- $seen := include "dask.outsideBy" (dict "root" . "type" (.Values.webUI.serviceType | default .Values.scheduler.serviceType)) | fromYamlArray -}}
 {{- $nodes := empty (include "dask.onHostNetwork" .) | ternary list (include "dask.outside" . | fromYamlArray) -}}
 {{- $own := list (dict "podSelector" (include "dask.releasePods" . | fromYaml)) -}}
 {{- $comm := include "dask.networkPorts" (dict "numbers" (list 8786) "protocols" (list "TCP")) | fromYamlArray -}}
@@ -102,7 +109,7 @@ true
 # Dask's comm.
 {{ include "dask.networkRule" (dict "way" "from" "peers" (concat $own $clients $outside $nodes | uniq) "ports" $comm) }}
 # The dashboard, and what Prometheus reads.
-{{ include "dask.networkRule" (dict "way" "from" "peers" (concat $clients $outside $policy.dashboard.from) "ports" $dashboard) }}
+{{ include "dask.networkRule" (dict "way" "from" "peers" (concat $clients $seen $policy.dashboard.from) "ports" $dashboard) }}
 {{ include "dask.networkRule" (dict "way" "from" "peers" $policy.metrics.from "ports" $dashboard) }}
 {{- with $policy.ingress.scheduler }}
 {{ toYaml . }}
@@ -137,6 +144,24 @@ true
 {{- end }}
 {{- end }}
 
+{{/* Pods of any release of this chart in the namespace, as a list of peers. */}}
+{{- define "dask.chartPods" -}}
+- podSelector:
+    matchLabels:
+      app.kubernetes.io/part-of: dask-kubernetes-helm
+{{- end }}
+
+{{/* Who may talk to Jupyter. Argument: root. */}}
+{{- define "dask.jupyterIngress" -}}
+{{- $policy := .Values.networkPolicy -}}
+{{- $outside := include "dask.outsideBy" (dict "root" . "type" .Values.jupyter.serviceType) | fromYamlArray -}}
+{{- $ports := include "dask.networkPorts" (dict "numbers" (list 8888) "protocols" (list "TCP")) | fromYamlArray -}}
+# Workers, where the scheduler of their cluster is in a notebook.
+{{ include "dask.networkRule" (dict "way" "from" "peers" (include "dask.chartPods" . | fromYamlArray)) }}
+# Browsers.
+{{ include "dask.networkRule" (dict "way" "from" "peers" (concat $outside $policy.jupyter.from) "ports" $ports) }}
+{{- end }}
+
 {{/* Where the pods of a role may connect to. Arguments: root, component. */}}
 {{- define "dask.egress" -}}
 {{- $policy := .root.Values.networkPolicy.egress -}}
@@ -149,7 +174,7 @@ true
   to:
     {{- toYaml . | nindent 4 }}
   {{- end }}
-{{- if and (ne .component "worker") .root.Values.agent.enabled }}
+{{- if or (eq .component "jupyter") (and (ne .component "worker") .root.Values.agent.enabled) }}
 # The API server.
 - ports:
     {{- include "dask.networkPorts" (dict "numbers" $policy.apiServer.ports "protocols" (list "TCP")) | nindent 4 }}
@@ -158,7 +183,11 @@ true
     {{- toYaml . | nindent 4 }}
   {{- end }}
 {{- end }}
-{{- if ne .component "scheduler" }}
+{{- if eq .component "jupyter" }}
+# Clusters that notebooks make.
+{{ include "dask.networkRule" (dict "way" "to" "peers" (include "dask.chartPods" . | fromYamlArray)) }}
+{{- end }}
+{{- if has .component (list "worker" "reaper") }}
 {{- range include "dask.schedulersElsewhere" .root | fromYamlArray }}
 {{- $peers := include "dask.clients" $.root | fromYamlArray }}
 {{- if .cidr }}

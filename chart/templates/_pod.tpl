@@ -71,6 +71,7 @@ volumes:
       {{- else }} {}
       {{- end }}
   {{- include "dask.packagesVolume" . }}
+  {{- if ne .component "jupyter" }}
   - name: dask-files
     configMap:
       name: {{ include "dask.podFiles" .root }}
@@ -84,7 +85,8 @@ volumes:
         - key: {{ base $path }}
           path: {{ trimPrefix "files/" $path }}
         {{- end }}
-  {{- if include "dask.tlsSource" .root }}
+  {{- end }}
+  {{- if and (ne .component "jupyter") (include "dask.tlsSource" .root) }}
   - name: dask-tls
     secret:
       secretName: {{ include "dask.tlsSecret" .root | quote }}
@@ -176,6 +178,12 @@ know of a prefix.
 {{- if eq (include "dask.dashboard" .) "later" }}
 - name: DASKHELM_DASHBOARD
   value: later
+{{- if eq .component "scheduler" }}
+{{- with include "dask.dashboardPrefix" .root }}
+- name: DASKHELM_DASHBOARD_PREFIX
+  value: {{ . | quote }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if include "dask.tlsSource" .root }}
 {{- range $name, $value := include "dask.tlsVariables" . | fromYaml }}

@@ -21,6 +21,9 @@ spec:
         {{- end }}
         - --port=8786
         - --dashboard-address=:8787
+        {{- with include "dask.dashboardPrefix" .root }}
+        - --dashboard-prefix={{ . }}
+        {{- end }}
         {{- if ne (include "dask.dashboard" .) "own" }}
         - --no-dashboard
         {{- end }}
@@ -48,36 +51,4 @@ spec:
     {{- with .role.extraContainers }}
     {{- include "dask.besides" (dict "containers" . "role" $.role) | nindent 4 }}
     {{- end }}
-{{- end }}
-
-{{/* The scheduler's Service. Arguments: root, role, component. */}}
-{{- define "dask.schedulerService" -}}
-apiVersion: v1
-kind: Service
-metadata:
-  name: {{ include "dask.fullname" .root }}-scheduler
-  {{- with include "dask.ownerReferences" .root }}{{ . | nindent 2 }}{{ end }}
-  labels:
-    {{- include "dask.labels" . | nindent 4 }}
-  {{- with .role.serviceAnnotations }}
-  annotations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-spec:
-  type: {{ .role.serviceType }}
-  {{- with .role.loadBalancerIP }}
-  loadBalancerIP: {{ . | quote }}
-  {{- end }}
-  # Workers start together with the scheduler and reach it the moment it listens, rather than after its probe, the
-  # endpoint's update and kube-proxy's. There is never a second scheduler that this could lead to.
-  publishNotReadyAddresses: true
-  selector:
-    {{- include "dask.selectorLabels" . | nindent 4 }}
-  ports:
-    - name: tcp-comm
-      port: {{ .role.servicePort }}
-      targetPort: tcp-comm
-    - name: http-dashboard
-      port: {{ .root.Values.webUI.servicePort }}
-      targetPort: http-dashboard
 {{- end }}

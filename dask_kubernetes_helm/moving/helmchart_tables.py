@@ -115,13 +115,13 @@ BLOCKS: Mapping[Path, tuple[bool, str, str]] = {
     ),
     ("scheduler", "metrics"): (
         False,
-        "The chart makes no such ServiceMonitor.",
-        "Make one of your own: the scheduler's /metrics is at the Service's port http-dashboard.",
+        "The chart has its ServiceMonitor elsewhere.",
+        "Set metrics.serviceMonitor, whose labels are additionalLabels there.",
     ),
     ("worker", "metrics"): (
         False,
-        "The chart makes no such PodMonitor.",
-        "Make one of your own: a worker's /metrics is at its port http-dashboard.",
+        "The chart has its PodMonitor elsewhere.",
+        "Set metrics.podMonitor, whose labels are additionalLabels there.",
     ),
     ("jupyter",): (
         True,

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from tests.chart import forms, kinds
+from tests.chart import exposure, forms, kinds, monitoring
 
 CHART = Path(__file__).parents[2] / "chart"
 VALUES, SCHEMA = CHART / "values.yaml", CHART / "values.schema.json"
@@ -121,6 +121,7 @@ TYPES: dict[str, dict[str, Any]] = {
     "client.from": _kinds("NetworkPolicyPeer"),
     "client.outside": forms.several(forms.CIDR),
     "dashboard.from": _kinds("NetworkPolicyPeer"),
+    "jupyter.from": _kinds("NetworkPolicyPeer"),
     "metrics.from": _kinds("NetworkPolicyPeer"),
     "ingress.scheduler": _kinds("NetworkPolicyIngressRule"),
     "ingress.worker": _kinds("NetworkPolicyIngressRule"),
@@ -135,6 +136,7 @@ TYPES: dict[str, dict[str, Any]] = {
     "matchNodePurpose": {"enum": ["prefer", "require", "ignore"]},
     "serviceType": {"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
     "servicePort": _PORT,
+    **exposure.TYPES,
     "portDashboard": _PORT,
     "threads_per_worker": {"type": ["integer", "null"], "minimum": 1},
     "memory_limit": {"oneOf": [{"type": "null"}, *_AMOUNT["oneOf"]]},
@@ -167,6 +169,7 @@ TYPES: dict[str, dict[str, Any]] = {
     "startupProbe": _kind("Probe"),
     "readinessProbe": _kind("Probe"),
     "livenessProbe": _kind("Probe"),
+    **monitoring.TYPES,
 }
 _BY_DEFAULT = {bool: "boolean", int: "integer", str: "string", dict: "object", list: "array"}
 

@@ -74,13 +74,16 @@ def test_marks_of_the_contract(files: tuple[Path, ...]) -> None:
         found = _labels(item)
         assert found[contract.PART_OF_LABEL] == contract.PART_OF
         assert found[contract.INSTANCE_LABEL] == "demo"
-        assert found[contract.COMPONENT_LABEL] in {*ROLES, contract.AGENT, contract.TEST, "pod-files", "tls"}
+        parts = {contract.AGENT, contract.DASHBOARD, contract.JUPYTER, contract.METRICS, contract.TEST}
+        assert found[contract.COMPONENT_LABEL] in {*ROLES, *parts, "pod-files", "tls"}
     common = {"ServiceAccount", "NetworkPolicy"}
     workers = [item for item in objects if _component(item) == "worker" and item["kind"] not in common]
     groups = {contract.DEFAULT_GROUP} | ({"gpu"} if {EVERYTHING, VALUES / "gpu.yaml"} & {*files} else set())
     assert groups == {_labels(item)[contract.GROUP_LABEL] for item in workers}
-    ports = one(objects, "Service", "scheduler")["spec"]["ports"]
-    assert [port["name"] for port in ports] == [contract.COMM_PORT_NAME, contract.DASHBOARD_PORT_NAME]
+    services = [item for item in objects if item["kind"] == "Service" and _component(item) != contract.JUPYTER]
+    assert _component(services[-1]) == "scheduler"
+    ports = [port["name"] for item in reversed(services) for port in item["spec"]["ports"]]
+    assert ports == [contract.COMM_PORT_NAME, contract.DASHBOARD_PORT_NAME]
     listening = one(objects, "Deployment", "scheduler")["spec"]["template"]["spec"]["containers"][0]["ports"]
     expected = {contract.COMM_PORT_NAME: contract.COMM_PORT, contract.DASHBOARD_PORT_NAME: contract.DASHBOARD_PORT}
     assert expected.items() <= {port["name"]: port["containerPort"] for port in listening}.items()
@@ -91,7 +94,7 @@ def test_installing_needs_what_the_package_asks_for(files: tuple[Path, ...]) -> 
     """The kinds that are rendered are those that Python checks the user's permissions for, but for hooks'."""
 
     def kinds(*files: Path) -> set[tuple[str, str]]:
-        plural = {"NetworkPolicy": "networkpolicies"}
+        plural = {"NetworkPolicy": "networkpolicies", "Ingress": "ingresses"}
         objects = [item for item in render({}, *files) if "helm.sh/hook" not in item["metadata"].get("annotations", {})]
         found = ((item["apiVersion"].rpartition("/")[0], item["kind"]) for item in objects)
         # cert-manager's kinds are asked for by values only, and helm tells whoever may not make them.
@@ -99,7 +102,7 @@ def test_installing_needs_what_the_package_asks_for(files: tuple[Path, ...]) -> 
 
     # Helm's own records are Secrets, so the right to those is asked for in any case.
     asked = set(contract.INSTALLED) | {("", "secrets")}
-    assert kinds(*files) <= asked
+    assert kinds(*files) <= {*asked, contract.CLAIMS, *contract.ROUTES.values(), *contract.MONITORS.values()}
     assert asked == kinds()
 
 
@@ -109,7 +112,8 @@ def test_metadata_is_valid(files: tuple[Path, ...]) -> None:
     expected = {"name", "instance", "component", "part-of", "managed-by", "version"}
     for item in render({}, *files):
         assert re.fullmatch(DNS_LABEL, item["metadata"]["name"])
-        assert "namespace" not in item["metadata"]
+        # Where everything is on, those are in a namespace of their own.
+        assert ("namespace" in item["metadata"]) is (_component(item) == contract.METRICS)
         found = _labels(item)
         assert {f"app.kubernetes.io/{name}" for name in expected} | {"helm.sh/chart"} <= found.keys()
         assert [value for value in found.values() if not re.fullmatch(LABEL_VALUE, value)] == []
@@ -139,7 +143,8 @@ def test_selectors_take_their_own_pods_only(files: tuple[Path, ...]) -> None:
     for release, objects in releases.items():
         for component, selector in _selectors(objects):
             taken = [(owner, role) for owner, role, item in pods if _selects(selector, item)]
-            assert [(release, component)] == taken
+            # The dashboard is a part of the scheduler.
+            assert [(release, component.replace(contract.DASHBOARD, "scheduler"))] == taken
 
 
 def test_two_releases_share_no_name() -> None:

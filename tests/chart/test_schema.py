@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from dask_kubernetes_helm.values import merge
-from tests.chart import golden, schema
+from tests.chart import golden, monitoring, schema
 from tests.chart.helm import CHART, ENVIRONMENTS, EVERYTHING, VALUES, Object, attempt, render, run, text
 
 DEFAULTS: Object = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -20,6 +20,8 @@ MOST: Object = yaml.safe_load(EVERYTHING.read_text())
 SCHEMA: Object = json.loads((CHART / "values.schema.json").read_text())
 #: Kubernetes' own objects: their keys are its own, and any of them may be given.
 FREE = ("securityContext", "containerSecurityContext", "startupProbe", "readinessProbe", "livenessProbe", "strategy")
+#: What is one value to the chart: each alert has the same keys, and labels are anybody's.
+FREE += ("alerts", "labels")
 
 
 def _closed(node: Object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Object]]:
@@ -53,6 +55,10 @@ def _with(path: tuple[str, ...], value: Any) -> Object:
 LEAVES = dict(_leaves(DEFAULTS))
 #: What everything.yaml leaves as it is: there is no other value, or it would forbid others; other tests change it.
 KEPT = (
+    ("scheduler", "dashboard"),
+    *((part, "service", "clusterIP") for part in ("scheduler", "webUI", "jupyter")),
+    ("jupyter", "rbac", "create"),
+    ("jupyter", "persistence", "existingClaim"),
     ("scheduler", "enabled"),
     ("scheduler", "replicas"),
     ("agent", "enabled"),
@@ -63,10 +69,37 @@ KEPT = (
     ("tls", "certManager", "enabled"),
     ("tests", "enabled"),
 )
+#: The same of what leads in from outside, and of notebooks.
+WAYS_IN: dict[str, Object] = {
+    "jupyter": {"jupyter": {"enabled": True, "token": {"secretName": "s"}}},
+    "networkPolicy.jupyter": {"jupyter": {"enabled": True, "token": {"secretName": "s"}}},
+    "jupyter.persistence": {"jupyter": {"persistence": {"enabled": True}}},
+    **{
+        f"{part}.service": {part: {"serviceType": "LoadBalancer"}, "scheduler": {"serviceType": "LoadBalancer"}}
+        for part in ("scheduler", "webUI", "jupyter")
+    },
+    **{
+        f"{part}.{key}": {part: {"serviceType": "LoadBalancer"}}
+        for part in ("scheduler", "webUI", "jupyter")
+        for key in ("loadBalancerIP", "serviceAnnotations")
+    },
+    **{f"{part}.ingress": {part: {"ingress": {"enabled": True}}} for part in ("webUI", "jupyter")},
+    **{f"{part}.ingress.tls": {part: {"ingress": {"tls": {"enabled": True}}}} for part in ("webUI", "jupyter")},
+    **{
+        f"{part}.httpRoute": {part: {"httpRoute": {"enabled": True, "parentRefs": [{"name": "g"}]}}}
+        for part in ("webUI", "jupyter")
+    },
+    "webUI.ingress.tls.enabled": {"webUI": {"ingress": {"hosts": ["h"]}}},
+    **{f"{part}.httpRoute.https": {part: {"httpRoute": {"hostnames": ["h"]}}} for part in ("webUI", "jupyter")},
+}
 #: What shows in certificates, which renders are compared without, and what lets a render be: see test_tls_sources.py.
 MADE = (("tls", "generated", "validityDays"), ("tls", "generated", "offline"))
 #: Values that mean something beside others only, by where those are.
 BESIDE: dict[tuple[str, ...], Object] = {
+    **{
+        ("metrics", kind): {"metrics": {kind: {"enabled": True}}}
+        for kind in ("serviceMonitor", "podMonitor", "prometheusRule", "dashboards")
+    },
     ("tls", "keys"): {"tls": {"secretName": "s"}},
     ("tls", "certManager"): {"tls": {"certManager": {"enabled": True}}},
     ("networkPolicy", "egress"): {"networkPolicy": {"egress": {"restricted": True}}},
@@ -74,6 +107,7 @@ BESIDE: dict[tuple[str, ...], Object] = {
     ("worker", "podDisruptionBudget"): {
         "worker": {"podDisruptionBudget": {"enabled": True, "minAvailable": 3, "maxUnavailable": None}}
     },
+    **{tuple(place.split(".")): given for place, given in WAYS_IN.items()},
 }
 
 
@@ -93,7 +127,15 @@ def test_schema_and_values_name_the_same_keys() -> None:
     named = {path for path, _ in _closed(SCHEMA)}
     given = {path[:depth] for path in LEAVES for depth in range(1, len(path) + 1)}
     # Inside of env, resources, pullSecrets and overlays the schema knows the keys of items that no default has.
-    open_ones = {"env", "resources", "pullSecrets", "podTemplate", "serviceTemplate", "namespaceSelector", "issuerRef"}
+    open_ones = {
+        "env",
+        "resources",
+        "pullSecrets",
+        "podTemplate",
+        "serviceTemplate",
+        "namespaceSelector",
+        "issuerRef",
+    } | {"alerts"}
     inner = {path for path in named if open_ones & set(path[:-1])}
     assert given == named - inner - {("global",)}
 
@@ -154,7 +196,7 @@ def test_every_key_is_described() -> None:
 def test_both_roles_share_their_keys() -> None:
     """What one role can be given the other can too, but for what only one of them has."""
     scheduler, worker = DEFAULTS["scheduler"].keys(), DEFAULTS["worker"].keys()
-    service = {"serviceType", "servicePort", "serviceAnnotations", "loadBalancerIP", "serviceTemplate"}
+    service = {"serviceType", "servicePort", "serviceAnnotations", "loadBalancerIP", "service", "serviceTemplate"}
     assert {*service, "enabled", "safeToEvict"} == scheduler - worker
     own = {"threads_per_worker", "memory_limit", "nanny", "custom_scheduler_url", "portDashboard", "strategy"}
     own |= {"groups", "adaptive", "daskResources"}
@@ -204,6 +246,9 @@ def test_environments_say_only_what_differs(name: str) -> None:
 def test_kubernetes_knows_every_field(name: str) -> None:
     """Every object is valid by the strict schemas of Kubernetes 1.34 (claims of devices aside)."""
     files = {"everything": (EVERYTHING,), "default": ()}.get(name, (VALUES / f"{name}.yaml",))
-    own = [item for item in render({}, *files) if not item["apiVersion"].startswith("cert-manager.io/")]
+    # Neither is Kubernetes' own; tests/cluster/test_exposure.py has a real API server judge HTTPRoutes.
+    foreign = ("cert-manager.io/", "gateway.networking.k8s.io/")
+    own = [item for item in render({}, *files) if not item["apiVersion"].startswith(foreign)]
     for item in own:
-        kubernetes_validate.validate(item, "1.34", strict=True)
+        if item["kind"] not in monitoring.OBJECTS:  # test_metrics.py has the schema of those
+            kubernetes_validate.validate(item, "1.34", strict=True)

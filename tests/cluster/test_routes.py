@@ -89,10 +89,10 @@ def provider(namespace: Namespace) -> Iterator[list[str]]:
     thread.join()
 
 
-def assign(namespace: Namespace, address: str) -> None:
-    (service,) = namespace.get("services")
+def assign(namespace: Namespace, address: str, name: str = "") -> None:
+    """Play a cloud that gives a Service, by default the only one, an address."""
+    name = name or next(item["metadata"]["name"] for item in namespace.get("services"))
     status = {"status": {"loadBalancer": {"ingress": [{"ip": address}]}}}
-    name = service["metadata"]["name"]
     namespace.kubectl("patch", "service", name, "--subresource=status", "--patch", json.dumps(status))
 
 

@@ -28,7 +28,7 @@ class FakeApi:
 
     def __init__(self) -> None:
         self.numbers = {"w": 0, "g": 0}
-        self.calls, self.patches, self.deleted = 0, [], []  # type: ignore[var-annotated]
+        self.errors, self.calls, self.patches, self.deleted = 0, 0, [], []  # type: ignore[var-annotated]
         self.failing = 0
 
     def close(self) -> None:
@@ -38,6 +38,7 @@ class FakeApi:
         self.calls += 1
         if self.failing:
             self.failing -= 1
+            self.errors += 1
             raise ApiError(500, "the server is in trouble")
 
     async def replicas(self, deployment: str) -> int:

@@ -11,8 +11,8 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 from dask_kubernetes_helm_pod import drawing
 
 
-async def _get(scheduler: Any) -> Any:
-    url = f"http://127.0.0.1:{scheduler.http_server.port}/status"
+async def _get(scheduler: Any, path: str = "/status") -> Any:
+    url = f"http://127.0.0.1:{scheduler.http_server.port}{path}"
     try:
         return await AsyncHTTPClient().fetch(url)
     except HTTPClientError as error:
@@ -47,3 +47,20 @@ def test_only_where_the_chart_says_so() -> None:
     """A scheduler that has drawn its own dashboard gets no second one."""
     assert drawing.is_wanted({"DASKHELM_DASHBOARD": "later"})
     assert not drawing.is_wanted({})
+
+
+async def test_under_a_path() -> None:
+    """A scheduler that serves under a path has its pages there, and leads there from the path itself."""
+    async with Scheduler(
+        host="127.0.0.1", port=0, dashboard_address="127.0.0.1:0", dashboard=False, http_prefix="/a/b"
+    ) as scheduler:
+        drawn = asyncio.ensure_future(drawing.draw(scheduler, drawing.SCHEDULER, 0.2, "/a/b"))
+        await asyncio.sleep(0)
+        assert (await _get(scheduler, "/a/b/status")).code == 503
+        await asyncio.wait_for(drawn, 30)
+        for path in ("/a/b/status", "/a/b", "/a/b/"):
+            page = await _get(scheduler, path)
+            assert (page.code, page.effective_url[-11:]) == (200, "/a/b/status")
+            assert b"Dask" in page.body
+        assert (await _get(scheduler)).code == 404
+        assert (await _get(scheduler, "/a/b/health")).code == 200

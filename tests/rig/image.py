@@ -24,7 +24,7 @@ from . import settings
 from .artifacts import artifact, key
 from .shell import RigError, run, step
 
-_PACKAGES = ("dask", "distributed", "numpy", "bokeh", "lz4")
+_PACKAGES = ("dask", "distributed", "numpy", "bokeh", "lz4", "prometheus_client")
 #: Parts of the standard library that no worker imports.
 _LEFT_OUT = shutil.ignore_patterns(
     "test",

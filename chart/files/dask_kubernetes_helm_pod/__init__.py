@@ -10,6 +10,8 @@ package that installs releases. The modules, from plain data to the outside::
     settings    what the chart tells the agent (plain data)
     retiring    a worker emptied and put back into service, on a live scheduler
     shrinking   a worker group made smaller: one at a time, undone where nobody goes on
+    observing   what an agent can tell of itself (plain data)
+    metrics     that, on the scheduler's page of metrics
     journal     what was done, by whom and why
     desk        the requests that Python and workers make of the scheduler
     demand      what each group has to do

@@ -173,13 +173,17 @@ class Adapter:
 
     async def _guarded(self, act: Awaitable[bool]) -> None:
         """Do it; where it fails or comes to nothing, not again for a while."""
+        tally = self._desk.journal.tally
+        failures = tally.failures(self.name)
         try:
             fruitful = await act
         except ApiError as error:
             logger.warning("scaling: group %s: %s; again in %.0f s", self.name, error.strerror, self._pause)
+            tally.fail(self.name, failures)
             fruitful = False
         except Exception:
             logger.exception("scaling: group %s: again in %.0f s", self.name, self._pause)
+            tally.fail(self.name, failures)
             fruitful = False
         finally:
             self._shrinking_to = None

@@ -17,7 +17,7 @@ from typing import Any
 
 from distributed.diagnostics.plugin import SchedulerPlugin
 
-from dask_kubernetes_helm_pod import demand, tidying
+from dask_kubernetes_helm_pod import demand, facts, metrics, observing, tidying
 from dask_kubernetes_helm_pod.adapting import Adapter
 from dask_kubernetes_helm_pod.api import Api, ApiError
 from dask_kubernetes_helm_pod.desk import Desk, Reply
@@ -71,7 +71,7 @@ class Agent(SchedulerPlugin):  # type: ignore[misc]
         #: When a Python process has last said that it is there.
         self._heard = -math.inf
         self._known = False
-        self._retry = 0.0
+        self._retry, self._errors = 0.0, 0
         self._loop: asyncio.Future[None] | None = None
         self._take(self._settings, fresh=True)
 
@@ -85,9 +85,11 @@ class Agent(SchedulerPlugin):  # type: ignore[misc]
             scaling_settings=self.take_settings,
         )
         self._loop = asyncio.ensure_future(self._run())
+        metrics.show(self.observed)
 
     async def close(self) -> None:
         """End with the scheduler."""
+        metrics.hide(self.observed)
         if self._loop is not None:
             self._loop.cancel()
         for adapter in self._adapters.values():
@@ -101,6 +103,35 @@ class Agent(SchedulerPlugin):  # type: ignore[misc]
     def add_client(self, scheduler: Any, client: str) -> None:
         """A client that has just come is about to ask for something."""
         self._idle_since = monotonic()
+
+    def observed(self) -> observing.Facts:
+        """How it stands, for metrics."""
+        now, lifecycle = monotonic(), self._settings.lifecycle
+        return observing.Facts(
+            groups={name: self._group(name, adapter) for name, adapter in self._adapters.items()},
+            tally=self._desk.journal.tally,
+            idle=now - self._idle_since,
+            alone=self._alone(now),
+            limits=lifecycle.limits,
+            owned=bool(lifecycle.owner),
+            attended=now - self._heard <= ATTENDANCE,
+            calls=self._api.calls,
+            api_errors=self._api.errors,
+            errors=self._errors,
+        )
+
+    def _group(self, name: str, adapter: Adapter) -> observing.Group:
+        in_service, known = len(facts.in_service(self._scheduler, name)), len(facts.members(self._scheduler, name))
+        bounds = adapter.bounds
+        return observing.Group(
+            in_service=in_service,
+            retiring=known - in_service,
+            desired=adapter.replicas,
+            adaptive=bounds is not None,
+            asleep=adapter.slept is not None,
+            minimum=bounds.minimum if bounds else None,
+            maximum=bounds.maximum if bounds else None,
+        )
 
     # Requests -------------------------------------------------------------------------------------------
 
@@ -168,6 +199,7 @@ class Agent(SchedulerPlugin):  # type: ignore[misc]
                 self._adapt()
             except Exception:
                 logger.exception("scaling: the agent goes on after an error")
+                self._errors += 1
                 await asyncio.sleep(_RETRY)
             await asyncio.sleep(TICK)
 

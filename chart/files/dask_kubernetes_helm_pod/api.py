@@ -41,12 +41,12 @@ class Api:
 
     Attributes
     ----------
-    calls : int
-        Requests sent so far.
+    calls, errors : int
+        Requests sent so far, and those that failed; not those that found a number other than was thought.
     """
 
     def __init__(self, folder: Path = FOLDER, environ: Mapping[str, str] = os.environ) -> None:
-        self._folder, self.calls = folder, 0
+        self._folder, self.calls, self.errors = folder, 0, 0
         host = environ.get("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc")
         host = f"[{host}]" if ":" in host else host
         self._server = f"https://{host}:{environ.get('KUBERNETES_SERVICE_PORT', '443')}"
@@ -139,8 +139,10 @@ class Api:
         try:
             response = await self._http.fetch(request)
         except HTTPClientError as error:
+            self.errors += error.code not in (_CONFLICT, _INVALID)
             raise ApiError(error.code, f"{method} {path}: {_reason(error)}") from error
         except OSError as error:
+            self.errors += 1
             raise ApiError(0, f"{method} {path}: {error}") from error
         return json.loads(response.body)
 

@@ -14,7 +14,7 @@ import os
 from typing import Any
 
 from tornado.routing import PathMatches, Rule
-from tornado.web import RequestHandler
+from tornado.web import RedirectHandler, RequestHandler
 
 logger = logging.getLogger("distributed.scheduler.dashboard")
 
@@ -27,7 +27,12 @@ def is_wanted(environ: Any = os.environ) -> bool:
     return bool(environ.get("DASKHELM_DASHBOARD") == "later")
 
 
-async def draw(server: Any, pages: str, delay: float = 0.0) -> None:
+def prefix(environ: Any = os.environ) -> str:
+    """The path that a scheduler's pages are under, without a slash at its end."""
+    return str(environ.get("DASKHELM_DASHBOARD_PREFIX", ""))
+
+
+async def draw(server: Any, pages: str, delay: float = 0.0, under: str = "") -> None:
     """Add the pages, by an import in a thread of its own.
 
     Parameters
@@ -38,16 +43,20 @@ async def draw(server: Any, pages: str, delay: float = 0.0) -> None:
         `SCHEDULER` or `WORKER`.
     delay : float
         Seconds until then.
+    under : str
+        The path that the pages are under, which the server's own are as well.
     """
     has_one = bool(server.http_application.applications)  # Dask has drawn it, as its command said
     if has_one or importlib.util.find_spec("bokeh") is None:
         return
-    rules, soon = server.http_application.wildcard_router.rules, Rule(PathMatches("/status"), _Soon)
+    rules, soon = server.http_application.wildcard_router.rules, Rule(PathMatches(f"{under}/status"), _Soon)
     rules.insert(0, soon)
+    if under:  # Dask's own redirection leads nowhere from a path that ends with a slash
+        rules.insert(0, Rule(PathMatches(f"{under}/?"), RedirectHandler, {"url": f"{under}/status"}))
     try:
         await asyncio.sleep(delay)
         module = await asyncio.to_thread(importlib.import_module, pages)
-        module.connect(server.http_application, server.http_server, server, prefix="/")
+        module.connect(server.http_application, server.http_server, server, prefix=under or "/")
     except ImportError as error:  # too old a Bokeh
         logger.warning("There is no dashboard: %s", error)
     finally:

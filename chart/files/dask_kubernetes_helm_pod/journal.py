@@ -10,6 +10,8 @@ from collections import deque
 from datetime import datetime, timezone
 from typing import Any
 
+from dask_kubernetes_helm_pod.observing import Tally
+
 logger = logging.getLogger("distributed.scheduler.scaling")
 
 #: Entries that are kept; older ones are in the scheduler's log only.
@@ -25,6 +27,7 @@ class Journal:
 
     def __init__(self) -> None:
         self.entries: deque[Entry] = deque(maxlen=LENGTH)
+        self.tally = Tally()
 
     def write(self, *, who: str, why: str, group: str, seen: int, replicas: int, **details: Any) -> Entry:
         """Add an entry, and say it in the log.
@@ -55,6 +58,7 @@ class Journal:
             **details,
         }
         self.entries.append(entry)
+        self.tally.add(group, who, entry["outcome"], seconds=entry["seconds"], kept=len(entry["kept"]))
         logger.info("scaling: %s", sentence(entry))
         return entry
 

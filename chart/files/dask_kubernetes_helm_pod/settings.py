@@ -142,6 +142,12 @@ class Lifecycle:
     owner: str = ""
     owner_uid: str = ""
 
+    @property
+    def limits(self) -> dict[str, float]:
+        """The spans of time that are set, by the names of their keys in the chart."""
+        told = {"idleTimeout": self.idle_timeout, "noClientTimeout": self.no_client_timeout, "ttl": self.ttl}
+        return {name: limit for name, limit in told.items() if limit is not None}
+
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Lifecycle:
         """From the settings file."""
