@@ -79,7 +79,7 @@ def rendered(values: Values, namespace: str) -> str | None:
     refusal = re.search(r"execution error at \(dask/templates/checks\.yaml:\S+ (.+)", told.stderr)
     assert refusal, told.stderr
     assert re.search(
-        r"\b(nameOverride|fullnameOverride|image|webUI|tls|networkPolicy|scheduler|agent|lifecycle|worker)\b",
+        r"\b(nameOverride|fullnameOverride|image|webUI|tls|networkPolicy|scheduler|agent|lifecycle|worker|jupyter)\b",
         refusal[1],
     )
     return None
