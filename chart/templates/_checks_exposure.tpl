@@ -3,7 +3,9 @@ Refusals of ways into a release that can't be; checks.yaml calls "dask.checkExpo
 */}}
 
 {{- define "dask.checkExposure" -}}
+{{- if .Values.scheduler.enabled }}
 {{- include "dask.checkSchedulerPorts" . }}
+{{- end }}
 {{- include "dask.checkDashboard" . }}
 {{- include "dask.checkJupyter" . }}
 {{- include "dask.checkNodePorts" . }}

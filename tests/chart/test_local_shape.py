@@ -10,7 +10,7 @@ import pytest
 
 from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.values import merge
-from tests.chart.helm import CHART, EVERYTHING, Object, one, refusal, render, run
+from tests.chart.helm import CHART, EVERYTHING, NO_DASHBOARD, Object, one, refusal, render, run
 
 ADDRESS = "tcp://192.0.2.1:40000"
 LOCAL: Object = {"scheduler": {"enabled": False}, "worker": {"custom_scheduler_url": ADDRESS}}
@@ -276,7 +276,8 @@ def test_kubernetes_knows_every_field_of_everything() -> None:
     """With every other key given its values the objects are valid as well, and none of them is twice."""
     groups = {"worker": {"groups": {"gpu": {"custom_scheduler_url": ENCRYPTED, "adaptive": {"enabled": False}}}}}
     lasting = {"lifecycle": {"idleTimeout": None, "ttl": None}}
-    objects = render(merge(REAPED, TLS, groups, lasting), EVERYTHING)
+    jupyter = {"jupyter": {"httpRoute": {"enabled": False}}}
+    objects = render(merge(REAPED, TLS, groups, lasting, NO_DASHBOARD, jupyter), EVERYTHING)
     assert ("Deployment", contract.REAPER) in _kinds(objects)
     for item in objects:
         kubernetes_validate.validate(item, "1.34", strict=True)

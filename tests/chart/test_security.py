@@ -11,7 +11,7 @@ import yaml
 
 from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.values import merge
-from tests.chart.helm import CHART, ENVIRONMENTS, EVERYTHING, VALUES, Object, render, run
+from tests.chart.helm import CHART, ENVIRONMENTS, EVERYTHING, NO_DASHBOARD, VALUES, Object, render, run
 
 DEFAULTS: Object = yaml.safe_load((CHART / "values.yaml").read_text())
 #: The chart's own security, and no package that needs root: everything.yaml relaxes it, to have other values.
@@ -22,10 +22,11 @@ RESTRICTED: Object = {
         "command": [],
     }
     for role in ("scheduler", "worker")
-}
+} | {"jupyter": {key: DEFAULTS["jupyter"][key] for key in ("securityContext", "containerSecurityContext")}}
 OWNER = {"name": "mine", "uid": "11111111-2222-3333-4444-555555555555"}
 #: Workers that go to a scheduler elsewhere, with the pod that looks after it.
 ELSEWHERE: Object = {
+    **NO_DASHBOARD,
     "scheduler": {"enabled": False, "image": {"digest": ""}},
     "worker": {"custom_scheduler_url": "tls://192.0.2.1:1", "groups": None},
     "lifecycle": {"owner": OWNER, "noClientTimeout": 60, "idleTimeout": None, "ttl": None},
@@ -40,7 +41,7 @@ every_case = pytest.mark.parametrize("case", CASES)
 #: Kinds that are of a namespace.
 NAMESPACED = {
     *("ConfigMap", "Deployment", "NetworkPolicy", "Pod", "PodDisruptionBudget", "Role", "RoleBinding", "Secret"),
-    *("Service", "ServiceAccount", "Certificate", "Issuer"),
+    *("Service", "ServiceAccount", "Certificate", "Issuer", "HTTPRoute", "Ingress", "PersistentVolumeClaim"),
 }
 #: Volumes that the standard allows.
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
@@ -74,7 +75,7 @@ def test_the_cases_have_every_kind_of_pod() -> None:
     ]
     for component in ("scheduler", "worker"):
         assert {(component, name) for name in (component, "prepare", "beside", "dask-packages")} <= set(found)
-    assert ("reaper", "reaper") in found
+    assert {("reaper", "reaper"), *(("jupyter", name) for name in ("jupyter", "prepare", "beside"))} <= set(found)
 
 
 @every_case
@@ -99,13 +100,13 @@ def test_beyond_the_standard(case: str) -> None:
     for _, spec in templates(case):
         assert spec["securityContext"]["runAsUser"] == 1000
         for item in containers(spec):
-            if item["name"] in ("scheduler", "worker", "reaper", "dask-packages"):
+            if item["name"] in ("scheduler", "worker", "reaper", "jupyter", "dask-packages"):
                 assert item["securityContext"]["readOnlyRootFilesystem"] is True
 
 
 @every_case
 def test_tokens(case: str) -> None:
-    """No pod has a token by itself; the agent's reaches one container each of scheduler or reaper, and no worker's."""
+    """No pod has a token by itself; one container each of scheduler, reaper or Jupyter has one, and no worker's."""
     for component, spec in templates(case):
         assert spec["automountServiceAccountToken"] is False
         volumes = {
@@ -138,12 +139,12 @@ def test_an_account_for_each_role(case: str) -> None:
 
 @every_case
 def test_roles_name_their_objects(case: str) -> None:
-    """Each rule is for objects of this release by name, never for all of a kind, and is bound to one account."""
+    """Each rule of the agent's is for objects by name, never for all of a kind; notebooks' are test_jupyter's."""
     objects = rendered(case)
     own = {item["metadata"]["name"] for item in objects if item["kind"] == "Deployment"}
     owners = {reference["name"] for item in objects for reference in item["metadata"].get("ownerReferences", ())}
     for item in objects:
-        if item["kind"] == "Role":
+        if item["kind"] == "Role" and item["metadata"]["labels"][contract.COMPONENT_LABEL] != contract.JUPYTER:
             for rule in item["rules"]:
                 assert rule["resourceNames"]
                 assert set(rule["resourceNames"]) <= (owners if rule["resources"] == ["configmaps"] else own)
@@ -166,7 +167,11 @@ def test_nothing_beyond_the_namespace(case: str) -> None:
 def test_no_secret_in_a_variable(case: str) -> None:
     """The chart itself puts no Secret into a variable, and makes none but its certificates."""
     values = yaml.safe_load(EVERYTHING.read_text()) if EVERYTHING in CASES[case][1] else DEFAULTS
-    given = {json.dumps(item, sort_keys=True) for role in ("scheduler", "worker") for item in values[role]["envFrom"]}
+    given = {
+        json.dumps(item, sort_keys=True)
+        for role in ("scheduler", "worker", "jupyter")
+        for item in values[role]["envFrom"]
+    }
     for _, spec in templates(case):
         for item in containers(spec):
             assert not [one for one in item.get("env", []) if "secretKeyRef" in one.get("valueFrom", {})]
@@ -216,7 +221,11 @@ def test_digests(case: str) -> None:
     values, files = CASES[case]
     digest = "sha256:" + "d" * 64
     image = {"repository": "r/dask", "tag": "", "digest": digest}
-    given = merge(values, {"image": image, "scheduler": {"image": image}, "worker": {"image": image, "groups": None}})
+    given = merge(
+        values,
+        {role: {"image": image} for role in ("scheduler", "jupyter")}
+        | {"image": image, "worker": {"image": image, "groups": None}},
+    )
     for item in render(given, *files):
         if item["kind"] == "Deployment":
             for one in containers(item["spec"]["template"]["spec"]):

@@ -26,7 +26,9 @@ Values = dict[str, Any]
 #: So many accepted values are shown to Kubernetes; those that the checks refuse come on top.
 EXAMPLES = 200
 #: APIs that this cluster has no opinion on, as it does not have them.
-ABSENT = {"cert-manager.io/v1", "monitoring.coreos.com/v1"}
+ABSENT = {"cert-manager.io/v1", "gateway.networking.k8s.io/v1", "monitoring.coreos.com/v1"}
+#: What it has an opinion on because it has one family of addresses.
+FAMILIES = re.compile(r"spec\.ipFamil|RequireDualStack|not configured for dual-stack")
 #: What a refusal has to name one of.
 KEYS = yaml.safe_load((helm.CHART / "values.yaml").read_text())
 
@@ -53,7 +55,7 @@ class Server:
         if body in self._accepted:
             return ""
         version, kind = found["apiVersion"], found["kind"].lower()
-        plural = f"{kind.removesuffix('y')}ies" if kind.endswith("y") else f"{kind}s"
+        plural = f"{kind.removesuffix('y')}ies" if kind.endswith("y") else f"{kind}{'es' * kind.endswith('s') or 's'}"
         place = f"{'apis' if '/' in version else 'api'}/{version}/namespaces/{self._namespace}/{plural}"
         how = "dryRun=All&fieldManager=helm&force=true&fieldValidation=Strict"
         url = f"{self._api.configuration.host}/{place}/{found['metadata']['name']}?{how}"
@@ -62,7 +64,10 @@ class Server:
         if answer.status < 300:
             self._accepted.add(body)
             return ""
-        return f"{found['kind']} {found['metadata']['name']}: {json.loads(answer.data)['message']}"
+        said = str(json.loads(answer.data)["message"])
+        if kind == "service" and FAMILIES.search(said):
+            return ""
+        return f"{found['kind']} {found['metadata']['name']}: {said}"
 
 
 def alone(found: Values) -> Values:

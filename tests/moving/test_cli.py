@@ -45,7 +45,7 @@ def test_values_on_one_side_and_the_report_on_the_other() -> None:
 def test_no_value_is_in_the_report(tmp_path: Path) -> None:
     """What is not carried may be a secret: the report has its key only."""
     path = tmp_path / "values.yaml"
-    path.write_text("jupyter: {password: hunter2, env: [{name: A, value: hunter3}]}\nworker: {replcias: hunter4}\n")
+    path.write_text("jupyter: {password: hunter2, args: [hunter3]}\nworker: {replcias: hunter4}\n")
     assert "hunter" not in convert(path).output.replace("replcias", "")
 
 
