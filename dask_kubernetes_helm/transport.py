@@ -7,8 +7,9 @@ refusal means (kubesaid.py).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
-from typing import Any
+import functools
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 import aiohttp
 
@@ -22,8 +23,9 @@ USER_AGENT = "dask-kubernetes-helm"
 #: Seconds that one request may take; watches and streams have none.
 REQUEST_TIMEOUT = 30
 #: Seconds that closing waits for requests that nobody waits for.
-_CLOSE_TIMEOUT = 2.0
+_CLOSE_TIMEOUT = 5.0
 _REFUSED, _UNAUTHORIZED = 400, 401
+_Opened = TypeVar("_Opened")
 
 
 class Transport:
@@ -45,7 +47,7 @@ class Transport:
         self.calls = 0
         self._session = _session(credentials)
         self._sessions, self._renewing = [self._session], asyncio.Lock()
-        self._requests: set[asyncio.Future[aiohttp.ClientResponse]] = set()
+        self._requests: set[asyncio.Future[Any]] = set()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -139,25 +141,25 @@ class Transport:
             timeout=aiohttp.ClientTimeout(total=None if stream else REQUEST_TIMEOUT, sock_connect=10),
         )
         try:
-            response = await self._finish(request)
+            response = await self._finish(request, abort)
             if not stream:
                 await response.read()  # the connection may break in the middle of the answer
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
             raise kubesaid.unreachable(error, used) from error
         return response
 
-    async def _finish(self, request: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
-        """The response; where nobody waits for it any more, it is received and dropped.
+    async def _finish(self, request: Awaitable[_Opened], drop: Callable[[_Opened], None]) -> _Opened:
+        """What a request opens; where nobody waits for it any more, it is received and dropped.
 
         A request that is cancelled in its TLS handshake leaves its socket to the garbage collector.
         """
-        task = asyncio.ensure_future(request)
+        task: asyncio.Future[_Opened] = asyncio.ensure_future(request)
         self._requests.add(task)
         task.add_done_callback(self._requests.discard)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            task.add_done_callback(_drop)
+            task.add_done_callback(functools.partial(_drop, drop))
             raise
 
     async def websocket(self, path: str, protocol: str) -> PortStream:
@@ -171,7 +173,7 @@ class Transport:
         while True:
             used = await self._usable()
             try:
-                return await self._upgrade(used, path, protocol)
+                return await self._finish(self._upgrade(used, path, protocol), PortStream.abort)
             except aiohttp.WSServerHandshakeError as error:
                 if error.status == _UNAUTHORIZED and not renewed and await self._renew(used):
                     renewed = True
@@ -223,6 +225,6 @@ def _session(credentials: Credentials) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(connector=connector, trust_env=True, read_bufsize=1 << 21)
 
 
-def _drop(task: asyncio.Future[aiohttp.ClientResponse]) -> None:
+def _drop(drop: Callable[[_Opened], None], task: asyncio.Future[_Opened]) -> None:
     if not task.cancelled() and task.exception() is None:
-        abort(task.result())
+        drop(task.result())

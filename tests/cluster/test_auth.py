@@ -88,7 +88,8 @@ def test_a_plugins_token_ends(make_cluster, namespace: Namespace, tmp_path: Path
         namespace.kubectl("delete", "serviceaccount", "first")
         until(plugin.refused)
         plugin.give(service_account(namespace, "second"))
-        with Client(cluster.scheduler_address) as client:  # a connection of its own, so a port-forward of its own
+        # A connection of its own, so a port-forward of its own.
+        with Client(cluster.scheduler_address, security=cluster.security) as client:
             assert client.submit(sum, [3, 4]).result() == 7
         cluster.scale(2)
         cluster.wait_for_workers(2, timeout=60)
