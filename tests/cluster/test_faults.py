@@ -158,7 +158,9 @@ def test_without_the_permission(stage: Stage, namespace: Namespace, tmp_path) ->
     namespace.kubectl("create", "serviceaccount", "reader")
     namespace.kubectl("create", "role", "reader", *may)
     namespace.kubectl("create", "role", "forwarder", "--resource=pods/portforward", "--verb=get", "--verb=create")
-    for role in ("reader", "forwarder"):
+    certificates = f"--resource-name={stage.cluster.name}-tls"
+    namespace.kubectl("create", "role", "connector", "--resource=secrets", "--verb=get", certificates)
+    for role in ("reader", "forwarder", "connector"):
         namespace.kubectl("create", "rolebinding", role, f"--role={role}", f"--serviceaccount={namespace.name}:reader")
     path = tmp_path / "kubeconfig"
     path.write_text(run("kubectl", "config", "view", "--raw", "--minify"))
