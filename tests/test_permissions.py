@@ -57,7 +57,6 @@ def test_inside_nothing_is_forwarded() -> None:
         ),
         ({"jupyter": {"enabled": True, "persistence": {"enabled": True, "existingClaim": "c"}}}, set()),
     ],
-    ids=str,
 )
 def test_ways_in(values: dict[str, Any], added: set[str]) -> None:
     """Routes and volumes are needed only where there are to be some."""
