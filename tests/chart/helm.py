@@ -26,8 +26,11 @@ ENVIRONMENTS = sorted(path.stem for path in VALUES.glob("*.yaml"))
 KUBERNETES = "1.34.0"
 
 Object = dict[str, Any]
-#: What everything.yaml's ways to a dashboard are turned off by, where there is no scheduler.
-NO_DASHBOARD: Object = {"webUI": {"serviceType": "", "ingress": {"enabled": False}, "httpRoute": {"enabled": False}}}
+#: What everything.yaml's ways to a dashboard and its metrics are turned off by, where there is no scheduler.
+NO_DASHBOARD: Object = {
+    "webUI": {"serviceType": "", "ingress": {"enabled": False}, "httpRoute": {"enabled": False}},
+    "metrics": {"serviceMonitor": {"enabled": False}},
+}
 
 
 def run(*arguments: str, helm: str = "helm", text: str = "") -> subprocess.CompletedProcess[str]:

@@ -159,7 +159,10 @@ def test_everything_refers_to_the_owner() -> None:
         json.dumps(expected)
     }
     assert [item for item in render(GPU) if "ownerReferences" in item["metadata"]] == []
-    assert all("ownerReferences" in item["metadata"] for item in render({}, EVERYTHING))
+    # Kubernetes takes an owner in another namespace for one that is gone; and what notebooks keep outlives the release.
+    objects = [item for item in render({}, EVERYTHING) if item["kind"] != "PersistentVolumeClaim"]
+    own = [item for item in objects if "namespace" not in item["metadata"]]
+    assert all("ownerReferences" in item["metadata"] for item in own)
 
 
 def test_bounds_and_lifecycle_restart_nobody() -> None:

@@ -316,7 +316,7 @@ def test_kubernetes_knows_them(values: Object, helm: str) -> None:
 def test_everything() -> None:
     """With every value the policies are still valid, and a release's own label decides."""
     objects = [item for item in render({}, EVERYTHING) if item["kind"] == "NetworkPolicy"]
-    assert len(objects) == 3
+    assert len(objects) == 4
     client = Party("c", "x", {"example.com/dask": "demo"}, {"example.com/notebooks": "yes"})
     scheduler = next(item for item in _pods_of_everything() if item.labels[contract.COMPONENT_LABEL] == "scheduler")
     found = Policies([("ns", item) for item in objects])

@@ -102,7 +102,7 @@ def test_unknown_environment(refuse) -> None:
     says(
         refuse(errors.UnknownEnvironmentError, environment="prodution"),
         "did you mean 'production'",
-        "ci, local, production",
+        "ci, gitops, gpu, jupyterhub, local, production, spot",
     )
 
 
