@@ -5,6 +5,7 @@ The overlays (`container`, `podTemplate`, `serviceTemplate`), which take any fie
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from typing import Any
@@ -42,6 +43,10 @@ class Server:
         self._api = config.new_client_from_config()
         self._namespace = namespace.name
         self._accepted: set[str] = set()
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._api.rest_client.pool_manager.clear()
 
     def refusals(self, rendered: str) -> list[str]:
         """What it says to those objects that it refuses, asked as Helm 4 asks; once for each object."""
@@ -99,7 +104,6 @@ def rendered(values: Values, namespace: str) -> str | None:
 @pytest.mark.timeout(600)
 def test_what_the_chart_accepts_kubernetes_accepts(namespace: Namespace) -> None:
     """Values that are made by the schema are refused by a check of the chart's, which names a key, or by nobody."""
-    server = Server(namespace)
     accepted = 0
 
     @settings(
@@ -125,5 +129,6 @@ def test_what_the_chart_accepts_kubernetes_accepts(namespace: Namespace) -> None
         assert server.refusals(text or "") == []
         accepted += 1
 
-    goes_through()
+    with contextlib.closing(Server(namespace)) as server:
+        goes_through()
     assert accepted >= EXAMPLES
