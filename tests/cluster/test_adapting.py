@@ -41,7 +41,6 @@ def restarts(namespace: Namespace) -> int:
     return sum(s["restartCount"] for pod in namespace.get("pods", WORKERS) for s in pod["status"]["containerStatuses"])
 
 
-@pytest.mark.alone
 def test_a_burst_from_zero(make_cluster, namespace: Namespace) -> None:
     """200 one-second tasks grow it from zero to the most in 2 s, idleness shrinks it in 10 s, and nothing is lost."""
     cluster = make_cluster(n_workers=0, values=SMALL)
@@ -79,7 +78,6 @@ time.sleep(1000)
 """
 
 
-@pytest.mark.alone
 def test_python_killed_half_way(make_cluster, namespace: Namespace, image: str) -> None:
     """Adapting goes on when the process that asked for it is gone; a new one attaches and finds it so."""
     maker = subprocess.Popen(
@@ -103,7 +101,6 @@ def test_python_killed_half_way(make_cluster, namespace: Namespace, image: str) 
     until(lambda: namespace.objects() == set(), timeout=60)
 
 
-@pytest.mark.alone
 def test_helm_alone(namespace: Namespace, image: str) -> None:
     """Three values are all that a platform team needs; what they allow is the scale by name, and nothing else."""
     repository, _, tag = image.rpartition(":")
@@ -137,7 +134,6 @@ def test_helm_alone(namespace: Namespace, image: str) -> None:
         assert (answer.stdout.strip() == "yes") is expected, (verb, what, sub)
 
 
-@pytest.mark.alone
 def test_groups(make_cluster, namespace: Namespace) -> None:
     """A GPU task grows the GPU group from zero and no other; groups come and go without a restart of the rest."""
     cluster = make_cluster(n_workers=1, values=SMALL)
@@ -163,7 +159,6 @@ def test_groups(make_cluster, namespace: Namespace) -> None:
         assert len(namespace.get("deployments", WORKERS)) == 1
 
 
-@pytest.mark.alone
 def test_bursts_at_random(make_cluster, namespace: Namespace) -> None:
     """A minute and a half of bursts loses nothing, computes nothing twice, and ends at the minimum."""
     cluster = make_cluster(n_workers=1, values=SMALL)

@@ -88,7 +88,6 @@ def stage(make_cluster, namespace: Namespace, proxy: Proxy) -> Iterator[Stage]:
         made.cluster.close()
 
 
-@pytest.mark.alone
 def test_what_passes(stage: Stage, proxy: Proxy) -> None:
     """Refusals that pass, at each request of scale(), cost nothing but time: of 409 three seconds, of 429 its own."""
     for status, times, seconds in ((409, 3, 3), (429, 5, 10), (500, 3, 6), (503, 3, 6)):

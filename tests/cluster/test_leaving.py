@@ -75,7 +75,6 @@ def test_twenty_deleted_pods(make_cluster, namespace: Namespace, nanny: bool) ->
             del victim
 
 
-@pytest.mark.alone
 def test_five_drained_nodes(make_cluster, namespace: Namespace) -> None:
     """`kubectl drain` of the second node, five times: data and running tasks survive each."""
     cluster = make_cluster(n_workers=2, values=[SMALL, {"worker": {"topologySpreadConstraints": [SPREAD]}}])

@@ -50,7 +50,6 @@ def restarts(namespace: Namespace, component: str) -> list[int]:
     return sorted(pod["status"]["containerStatuses"][0]["restartCount"] for pod in pods)
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize(("victims", "seconds"), [(1, 30), (4, 60)])
 def test_killed_workers(make_cluster, namespace: Namespace, victims: int, seconds: float) -> None:
     """SIGKILL for one or all of four workers under a thousand tasks: all come back, and every result is right."""

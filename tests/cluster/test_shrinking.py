@@ -214,7 +214,6 @@ def test_somebody_elses_number_is_left_alone(make_cluster, namespace: Namespace)
         assert started(client) == [0, 1, 2]
 
 
-@pytest.mark.alone
 def test_pending_pods_leave_first(make_cluster, namespace: Namespace) -> None:
     """Pods that fit no node are the first to go, and no worker is emptied for them."""
     cluster = make_cluster(n_workers=2, values=SMALL)
