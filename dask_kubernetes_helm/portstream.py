@@ -36,6 +36,8 @@ class PortStream:
 
     def __init__(self, websocket: aiohttp.ClientWebSocketResponse[Any]) -> None:
         self._websocket = websocket
+        connection = websocket._response.connection  # noqa: SLF001 - the only way to its transport
+        self._transport = connection.transport if connection else None
         self._greeted: set[int] = set()
 
     async def read(self) -> bytes:
@@ -70,8 +72,13 @@ class PortStream:
             await asyncio.wait_for(self._websocket.close(), _CLOSE_TIMEOUT)
 
     def abort(self) -> None:
-        """End the stream at once, whatever is still on its way."""
-        abort(self._websocket._response)  # noqa: SLF001 - the only way to its transport
+        """End the stream at once, whatever is still on its way.
+
+        One that was closed is no connection's any more, but its TLS may still wait for the server's answer.
+        """
+        if self._transport is not None:
+            self._transport.abort()
+        self._websocket._response.close()  # noqa: SLF001 - as above
 
 
 def abort(response: aiohttp.ClientResponse) -> None:
