@@ -1,8 +1,8 @@
 """Kubernetes' own objects inside of values, for the schema: fields and types from the OpenAPI of Kubernetes 1.34.
 
-Belongs here: what that OpenAPI leaves out and the API server asks for all the same (enums, ranges, forms of names,
-which fields go together), so that a mistake is told by its key before anything is rendered. Never here: the chart's own
-keys (schema.py), or what spans several keys (chart/templates/_checks*.tpl).
+Belongs here: which kinds there are, and how they become schemas. Never here: what that OpenAPI leaves out and the API
+server asks for all the same (kind_fields.py), the chart's own keys (schema.py), or what spans several keys
+(chart/templates/_checks*.tpl).
 """
 
 from __future__ import annotations

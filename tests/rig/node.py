@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from . import binaries, controlplane, image, settings
@@ -115,11 +115,14 @@ def _ctr(node: Node) -> list[str]:
 
 def load_images(node: Node) -> None:
     """Import the images that the node lacks."""
-    present = run([*_ctr(node), "images", "ls", "-q"]).split()
-    if settings.PAUSE_IMAGE not in present:
-        run([*_ctr(node), "images", "import", image.pause()])
-    if image.dask_name() not in present:
-        run([*_ctr(node), "images", "import", image.dask()])
+    provide(node, settings.PAUSE_IMAGE, image.pause)
+    provide(node, image.dask_name(), image.dask)
+
+
+def provide(node: Node, name: str, archive: Callable[[], Path]) -> None:
+    """Import an image, and build it first, where the node lacks it."""
+    if name not in run([*_ctr(node), "images", "ls", "-q"]).split():
+        run([*_ctr(node), "images", "import", archive()])
 
 
 def has_images(node: Node) -> bool:

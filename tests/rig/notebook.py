@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import binaries, layer, official, settings
+from . import binaries, layer, node, official, settings
 from .artifacts import artifact, key
 from .settings import Settings
 from .shell import run, step
@@ -102,8 +102,6 @@ def _fill(root: Path) -> None:
 
 def provide(cluster: Settings) -> tuple[str, str]:
     """See that a node holds the image; its name, and the node's."""
-    node = cluster.nodes[0]
-    ctr = ["ctr", "--address", str(node.socket), "--namespace", "k8s.io", "images"]
-    if name() not in run([*ctr, "ls", "-q"]).split():
-        run([*ctr, "import", archive()])
-    return name(), node.name
+    first = cluster.nodes[0]
+    node.provide(first, name(), archive)
+    return name(), first.name

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import image, preflight, settings
+from . import image, node, preflight, settings
 from .artifacts import artifact, key
 from .settings import Settings
 from .shell import run, step
@@ -114,7 +114,5 @@ def _pack(root: Path, target: Path) -> None:
 def provide(cluster: Settings) -> str:
     """See that the nodes hold the image; its name."""
     for item in cluster.nodes:
-        ctr = ["ctr", "--address", str(item.socket), "--namespace", "k8s.io", "images"]
-        if name() not in run([*ctr, "ls", "-q"]).split():
-            run([*ctr, "import", archive()])
+        node.provide(item, name(), archive)
     return name()
