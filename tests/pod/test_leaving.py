@@ -117,9 +117,14 @@ async def test_a_signal_to_the_nannys_group() -> None:
     """A process that has left the group of the one that started it outlives what is sent to all of that group."""
     script = "import time; from dask_kubernetes_helm_pod import leaving; leaving.apart_from_the_nanny(); "
     command = f"{sys.executable} -c '{script}print(flush=True); time.sleep(60)' & sleep 60 & wait"
-    with subprocess.Popen(["sh", "-c", command], stdout=subprocess.PIPE, start_new_session=True) as group:
+    with subprocess.Popen(
+        ["sh", "-c", command],
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        env=os.environ | {"PYTHONPATH": str(Path(leaving.__file__).parents[1])},
+    ) as group:
         assert group.stdout is not None
-        group.stdout.readline()
+        assert group.stdout.readline(), "the process that leaves its group did not get there"
         children = Path(f"/proc/{group.pid}/task/{group.pid}/children").read_text().split()
         apart, within = map(int, children)
         try:
