@@ -86,14 +86,27 @@ async def test_nobody_waits_for_a_scheduler_that_is_gone(
 
 
 async def test_nobody_waits_for_a_scheduler_that_hangs(
-    scheduler: Scheduler, start: Any, caplog: pytest.LogCaptureFixture
+    scheduler: Scheduler, start: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A scheduler that takes requests and answers nothing holds nobody up."""
+    """A scheduler that takes requests and answers nothing holds a worker up no longer than its pod may take."""
+    monkeypatch.setattr(leaving, "TIMEOUT", 1.0)
     worker = await start()
     scheduler.handlers["echo"] = scheduler.handlers["scaling_leave"] = lambda **_: asyncio.sleep(20)
     with within(3):
         await leave(worker)
     assert "does not answer" in caplog.text
+
+
+async def test_a_scheduler_that_is_busy_is_not_gone(
+    scheduler: Scheduler, start: Any, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a worker holds is moved although its scheduler was silent for longer than it takes to answer."""
+    monkeypatch.setattr(leaving, "_ANSWER", 0.1)
+    worker, other = [await start() for _ in range(2)]
+    (data,) = await client.scatter([b"x"], workers=[worker.address])
+    scheduler.handlers["echo"] = lambda **_: asyncio.sleep(0.5)
+    await leave(worker)
+    assert data.key in other.data
 
 
 async def test_a_scheduler_without_the_preload(caplog: pytest.LogCaptureFixture) -> None:

@@ -15,15 +15,18 @@ import logging
 import os
 import signal
 import threading
+from time import monotonic
 from typing import Any
 
 from distributed.core import Status
+
+from dask_kubernetes_helm_pod.reaching import takes_connections
 
 logger = logging.getLogger("distributed.worker.leaving")
 
 #: Seconds of the grace period that may go by until the worker is told to end.
 TIMEOUT = float(os.environ.get("DASKHELM_DRAIN_TIMEOUT", "15"))
-#: Seconds that a scheduler may take to answer at all; beyond, it is taken for gone.
+#: Seconds of a scheduler's silence after which its machine is asked whether it is there at all.
 _ANSWER = 2.0
 #: Seconds that a worker may take to end, as long as `dask worker` gives one.
 CLOSING = 10.0
@@ -41,9 +44,11 @@ async def be_emptied(scheduler: Any, address: str | None) -> None:
     """
     if not address:
         return
+    end = monotonic() + TIMEOUT
     try:
-        await asyncio.wait_for(scheduler.echo(data=None), _ANSWER)
-        reply = await asyncio.wait_for(scheduler.scaling_leave(worker=address, timeout=TIMEOUT), TIMEOUT + _ANSWER)
+        await _speaks(scheduler, end)
+        left = max(1.0, end - monotonic())
+        reply = await asyncio.wait_for(scheduler.scaling_leave(worker=address, timeout=left), left + _ANSWER)
     except (OSError, asyncio.TimeoutError) as error:
         logger.warning("Leaving as it is, as the scheduler does not answer: %s", error or type(error).__name__)
         return
@@ -51,6 +56,18 @@ async def be_emptied(scheduler: Any, address: str | None) -> None:
         logger.warning("Leaving as it is, as the scheduler lacks the chart's preload")
     elif not reply["empty"]:
         logger.warning("Leaving with what is left: %s", reply["why"])
+
+
+async def _speaks(scheduler: Any, end: float) -> None:
+    """Wait until the scheduler speaks: until the end for one that is only busy, or whose process holds the GIL."""
+    echo = asyncio.ensure_future(scheduler.echo(data=None))
+    try:
+        while not (await asyncio.wait({echo}, timeout=min(_ANSWER, max(0.0, end - monotonic()))))[0]:
+            if monotonic() >= end or not await takes_connections(scheduler.address, _ANSWER):
+                raise asyncio.TimeoutError
+        await echo
+    finally:
+        echo.cancel()
 
 
 async def give_up_start(nanny: Any) -> bool:

@@ -15,10 +15,10 @@ from time import monotonic
 from typing import Any
 
 from distributed.comm import connect
-from distributed.comm.addressing import parse_host_port
 from distributed.security import Security
 
 from dask_kubernetes_helm_pod.api import Api, ApiError
+from dask_kubernetes_helm_pod.reaching import takes_connections
 from dask_kubernetes_helm_pod.settings import FOLDER, Settings
 
 logger = logging.getLogger("distributed.scheduler.scaling")
@@ -65,17 +65,6 @@ class StrangerError(OSError):
     """Somebody else listens at the scheduler's address."""
 
 
-async def is_busy(address: str) -> bool:
-    """Whether anything takes connections there."""
-    host, port = parse_host_port(address.partition("://")[2])
-    try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host.strip("[]"), port), _CONNECT)
-    except (OSError, asyncio.TimeoutError):
-        return False
-    writer.close()
-    return True
-
-
 async def absence(address: str, owner: str, limit: float, seen: float | None = None) -> None:
     """Come back once the scheduler was away for `limit` seconds, or since it was seen last."""
     seen = spoken = monotonic() if seen is None else seen
@@ -84,7 +73,7 @@ async def absence(address: str, owner: str, limit: float, seen: float | None = N
             await watch(address, owner)
         except OSError as error:
             stranger = isinstance(error, StrangerError)
-            if not stranger and monotonic() - spoken < _BUSY and await is_busy(address):
+            if not stranger and monotonic() - spoken < _BUSY and await takes_connections(address, _CONNECT):
                 seen = monotonic()
             elif monotonic() - seen >= limit:
                 return
