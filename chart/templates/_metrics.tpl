@@ -104,9 +104,25 @@ The chart's own alerts, from files/alerts.yaml, with what the values say of each
 {{- toYaml $rules -}}
 {{- end }}
 
+{{/* Seconds of a duration as Prometheus writes it, e.g. 1m30s. Argument: the duration. */}}
+{{- define "dask.seconds" -}}
+{{- $seconds := 0 -}}
+{{- range regexFindAll "[0-9]+[a-z]" . -1 -}}
+{{- $unit := get (dict "s" 1 "m" 60 "h" 3600 "d" 86400) (trimAll "0123456789" .) -}}
+{{- $seconds = add $seconds (mul $unit (int64 (regexFind "[0-9]+" .))) -}}
+{{- end -}}
+{{ $seconds }}
+{{- end }}
+
 {{/* Argument: root. */}}
 {{- define "dask.checkMetrics" -}}
 {{- $metrics := .Values.metrics -}}
+{{- range $key := list "serviceMonitor" "podMonitor" -}}
+{{- $monitor := get $metrics $key -}}
+{{- if and $monitor.interval $monitor.scrapeTimeout (gt (include "dask.seconds" $monitor.scrapeTimeout | int64) (include "dask.seconds" $monitor.interval | int64)) -}}
+{{- fail (printf "metrics.%s.scrapeTimeout is %s, which is longer than metrics.%s.interval, %s: Prometheus' operator refuses such a monitor. Shorten one or lengthen the other." $key $monitor.scrapeTimeout $key $monitor.interval) -}}
+{{- end -}}
+{{- end -}}
 {{- range $key, $values := $metrics -}}
 {{- include "dask.checkLabels" (dict "path" (printf "metrics.%s" $key) "role" $values) -}}
 {{- end -}}

@@ -184,6 +184,10 @@ def test_without_a_scheduler_of_its_own() -> None:
             {"metrics": {"prometheusRule": {**ON, "alerts": {name: {"enabled": False} for name in ALERTS}}}},
             ["metrics.prometheusRule.enabled is true, but none", "metrics.prometheusRule.alerts"],
         ),
+        (
+            {"metrics": {"podMonitor": {**ON, "interval": "1m30s", "scrapeTimeout": "91s"}}},
+            ["metrics.podMonitor.scrapeTimeout is 91s", "metrics.podMonitor.interval, 1m30s"],
+        ),
         ({"metrics": {"podMonitor": {"interval": "30 seconds"}}}, ["metrics/podMonitor/interval"]),
         ({"metrics": {"podMonitor": {"targetLabels": ["a"]}}}, ["targetLabels"]),
         ({"metrics": {"prometheusRule": {"alerts": {"DaskTasksStuck": {"threshold": 1}}}}}, ["threshold"]),
@@ -196,6 +200,18 @@ def test_refusals(values: Object, words: list[str]) -> None:
         values = {**values, "worker": {"custom_scheduler_url": "tcp://a:1"}}
     said = refusal(values)
     assert [word for word in words if word not in said and word.replace("/", ".") not in said] == []
+
+
+@pytest.mark.parametrize(
+    ("interval", "timeout"), [("1m30s", "90s"), ("1h", "10m"), ("1d", "24h"), ("", "10s"), ("5s", "")]
+)
+def test_a_reading_that_ends_before_the_next(interval: str, timeout: str) -> None:
+    """Whatever ends in time is taken, in whichever units it is written."""
+    monitor = kind(
+        render({"metrics": {"serviceMonitor": {**ON, "interval": interval, "scrapeTimeout": timeout}}}),
+        "ServiceMonitor",
+    )
+    assert monitor["spec"]["endpoints"][0].get("scrapeTimeout", "") == timeout
 
 
 def test_dashboards_of_two_releases() -> None:
