@@ -173,14 +173,13 @@ def _beside(worker: Mapping[str, Any]) -> set[str]:
 
 def _blocks(root: Tracked, sheet: Sheet) -> None:
     for path, (default, why, cure) in tables.BLOCKS.items():
+        if path in tables.MOVED and not _switched_on(root.get(*path[:-1])):
+            continue
         block = root.get(*path)
-        on = default
-        if block is not None and isinstance(block.value, dict):
-            on = bool(block.value.get("enabled", default))
-        if not on:
+        if not (block.value.get("enabled", default) if block and isinstance(block.value, dict) else default):
             if block is not None:
                 block.silent()
-        elif not sheet.target.knows((*path, "enabled")):
+        elif not sheet.target.knows((*_moved(path), "enabled")):
             if block is None:
                 root.ledger.implied((*path, "enabled"), f"dask/helm-chart has it by default. {why}", cure)
             else:
@@ -190,12 +189,27 @@ def _blocks(root: Tracked, sheet: Sheet) -> None:
             _block(path, block, sheet)
 
 
+def _switched_on(around: Tracked | None) -> bool:
+    """Whether what a part is in there, and not here, is on; settles what says so."""
+    on = around is not None and isinstance(around.value, dict) and around.value.get("enabled")
+    if around is not None:
+        (around.get("enabled") or around if on else around).silent()
+    return bool(on)
+
+
+def _moved(key: Path) -> Path:
+    for there, here in tables.MOVED.items():
+        if key[: len(there)] == there:
+            return (*here, *key[len(there) :])
+    return key
+
+
 def _block(path: Path, block: Tracked | None, sheet: Sheet) -> None:
     """A part that the chart has as well: what it has by the same names, or by others that are known, is carried."""
-    sheet.set((*path, "enabled"), True)  # noqa: FBT003 - a value
+    sheet.set((*_moved(path), "enabled"), True)  # noqa: FBT003 - a value
     for key, value in tables.IMPLIED.items():
         if key[: len(path)] == path and (block is None or block.get(*key[len(path) :]) is None):
-            sheet.set(key, value)
+            sheet.set(_moved(key), value)
     if block is None:
         return
     block.hush()
@@ -213,11 +227,12 @@ def _block(path: Path, block: Tracked | None, sheet: Sheet) -> None:
 def _in_block(part: Tracked, key: Path, sheet: Sheet) -> None:
     if not part.open():
         return
-    if isinstance(part.value, dict) and sheet.target.default(key):
+    ours = _moved(key)
+    if isinstance(part.value, dict) and sheet.target.default(ours):
         for child in part.children():
             _in_block(child, child.path, sheet)
-    elif sheet.target.knows(key):
-        sheet.put(key, part)
+    elif sheet.target.knows(ours):
+        sheet.put(ours, part)
     else:
         part.lost(
             "The chart has no such key.", tables.INSTEAD.get(key, "Look for what it is called in chart/README.md.")

@@ -113,21 +113,26 @@ BLOCKS: Mapping[Path, tuple[bool, str, str]] = {
         "The chart makes no such Ingress.",
         "Make one of your own, which leads to the Service's port http-dashboard.",
     ),
-    ("scheduler", "metrics"): (
+    ("scheduler", "metrics", "serviceMonitor"): (
         False,
-        "The chart has its ServiceMonitor elsewhere.",
-        "Set metrics.serviceMonitor, whose labels are additionalLabels there.",
+        "The chart makes no ServiceMonitor.",
+        "Make one of your own, for the Service's port http-dashboard.",
     ),
-    ("worker", "metrics"): (
+    ("worker", "metrics", "podMonitor"): (
         False,
-        "The chart has its PodMonitor elsewhere.",
-        "Set metrics.podMonitor, whose labels are additionalLabels there.",
+        "The chart makes no PodMonitor.",
+        "Make one of your own, for the pods' port http-dashboard.",
     ),
     ("jupyter",): (
         True,
         "The chart starts no Jupyter.",
         "Bring your own notebook, and attach from it: HelmCluster.from_name(NAME).",
     ),
+}
+#: Parts that are elsewhere in this chart.
+MOVED: Mapping[Path, Path] = {
+    ("scheduler", "metrics", "serviceMonitor"): ("metrics", "serviceMonitor"),
+    ("worker", "metrics", "podMonitor"): ("metrics", "podMonitor"),
 }
 
 
@@ -174,10 +179,20 @@ _INGRESS: dict[Key, tuple[Key, Row]] = {
     ("secretName",): (("tls", "secretName"), same),
 }
 _TOKEN = dead("jupyter", "It had no effect in dask/helm-chart either.")
+
+
+def _pod_labels(part: Tracked, key: Path, sheet: Sheet) -> None:
+    part.note("dask/helm-chart does not read this key; here it counts.")
+    sheet.put(key, part)
+
+
 #: Keys of those parts that this chart calls otherwise, where it has them: their name here, and how they get there.
 RENAMED: Mapping[Path, tuple[Path, Row]] = {
     **{("webUI", "ingress", *key): (("webUI", "ingress", *ours), row) for key, (ours, row) in _INGRESS.items()},
     **{("jupyter", "ingress", *key): (("jupyter", "ingress", *ours), row) for key, (ours, row) in _INGRESS.items()},
+    **{(*path, "additionalLabels"): ((*ours, "labels"), same) for path, ours in MOVED.items()},
+    ("worker", "metrics", "podMonitor", "targetLabels"): (("metrics", "podMonitor", "podTargetLabels"), same),
+    ("worker", "metrics", "podMonitor", "podTargetLabels"): (("metrics", "podMonitor", "podTargetLabels"), _pod_labels),
     ("jupyter", "rbac"): (("jupyter", "rbac", "create"), same),
     ("jupyter", "name"): (("jupyter",), _TOKEN),
     ("jupyter", "env"): (("jupyter", "env"), _besides),
@@ -190,9 +205,19 @@ RENAMED: Mapping[Path, tuple[Path, Row]] = {
 INSTEAD: Mapping[Path, str] = {
     ("jupyter", "password"): "The chart makes a token, once; jupyter.token has what else there is.",
     ("jupyter", "passwordHint"): "The notes of helm install say where the token is.",
+    **{
+        (
+            *path,
+            "namespaceSelector",
+        ): "The chart's monitors read the release's own namespace, and nothing else."
+        for path in MOVED
+    },
 }
 #: What is so by default there, and otherwise here, in those parts.
-IMPLIED: Mapping[Path, int] = {("jupyter", "servicePort"): 80}
+IMPLIED: Mapping[Path, int | str] = {
+    ("jupyter", "servicePort"): 80,
+    **{(*path, "interval"): "30s" for path in MOVED},
+}
 GROUPS = "additional_worker_groups"
 #: What its values say by default, and ours say otherwise.
 DASHBOARD_PORT = 80

@@ -17,7 +17,7 @@ from dask_kubernetes_helm.moving.conversion import Converted
 from dask_kubernetes_helm.moving.target import Target
 from dask_kubernetes_helm.moving.tracing import Fate, leaves, written
 
-PARTS = (("jupyter",), ("webUI", "ingress"), ("scheduler", "metrics"), ("scheduler", "service"))
+PARTS = (("jupyter",), ("webUI", "ingress"), ("metrics",), ("scheduler", "service"))
 FILES = Path(__file__).parent / "files"
 
 

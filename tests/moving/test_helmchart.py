@@ -57,7 +57,7 @@ def test_what_users_change() -> None:
     assert scheduler["loadBalancerIP"] == "10.0.0.1"
     assert lost(converted) == [
         "scheduler.extraArgs[2]",
-        "scheduler.metrics",
+        "scheduler.metrics.serviceMonitor",
         "webUI.ingress",
         "worker.default_resources.cpu",
         "worker.readinessProbe",
@@ -204,6 +204,33 @@ def test_parts_that_are_off_say_nothing() -> None:
     off = {"enabled": False, "hostname": "x", "serviceMonitor": {"interval": "1s"}}
     given = {"webUI": {"ingress": off}, "scheduler": {"metrics": off}, "worker": {"metrics": off}, "jupyter": off}
     assert lost(mapping(given)) == []
+
+
+def test_monitors() -> None:
+    """Monitors read the same as there, and have the labels by which the same Prometheus chooses them."""
+    common = {
+        "enabled": True,
+        "namespace": "monitoring",
+        "additionalLabels": {"release": "prometheus"},
+        "jobLabel": "app",
+    }
+    own = {"interval": "1m", "targetLabels": ["team"], "metricRelabelings": [{"action": "labeldrop", "regex": "pod"}]}
+    given = {
+        "scheduler": {
+            "metrics": {"enabled": True, "serviceMonitor": {**common, **own, "namespaceSelector": {"any": True}}}
+        },
+        "worker": {"metrics": {"enabled": True, "podMonitor": {**common, "podTargetLabels": ["team"]}}},
+    }
+    converted = mapping(given, "helm-chart", target())
+    assert_accounted(converted)
+    kept = {"enabled": True, "namespace": "monitoring", "labels": {"release": "prometheus"}, "jobLabel": "app"}
+    assert converted.values["metrics"] == {
+        "serviceMonitor": {**kept, **own},
+        "podMonitor": {**kept, "interval": "30s", "podTargetLabels": ["team"]},
+    }
+    assert lost(converted) == ["scheduler.metrics.serviceMonitor.namespaceSelector"]
+    assert "worker.metrics.podMonitor.podTargetLabels" in notes(converted)
+    assert target().violations(converted.values) == []
 
 
 def closed(**properties: Any) -> dict[str, Any]:
