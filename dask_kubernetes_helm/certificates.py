@@ -9,12 +9,12 @@ Source: https://distributed.dask.org/en/stable/tls.html
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dask_kubernetes_helm.errors import InvalidArgumentError, InvalidSecurityError, WorkloadNotFoundError
+from dask_kubernetes_helm.errors import InvalidArgumentError, InvalidSecurityError, TlsSecretError
 
 if TYPE_CHECKING:
     from distributed.security import Security
@@ -122,14 +122,19 @@ def texts(secret: Mapping[str, Any], told: Mapping[str, str]) -> dict[str, str]:
 
     Raises
     ------
-    WorkloadNotFoundError
+    TlsSecretError
         One is not in it, or not yet.
     """
+    data, names = secret.get("data") or {}, ("ca", "cert", "key")
+    if lacking := missing(secret, [told[name] for name in names]):
+        raise TlsSecretError(f"The Secret {told['secret']} has no {', '.join(lacking)}")
+    return {name: base64.b64decode(data[told[name]]).decode() for name in names}
+
+
+def missing(secret: Mapping[str, Any], keys: Iterable[str]) -> list[str]:
+    """Which of its keys a Secret lacks, each once."""
     data = secret.get("data") or {}
-    missing = [told[name] for name in ("ca", "cert", "key") if not data.get(told[name])]
-    if missing:
-        raise WorkloadNotFoundError(f"The Secret {told['secret']} has no {', '.join(missing)}")
-    return {name: base64.b64decode(data[told[name]]).decode() for name in ("ca", "cert", "key")}
+    return [key for key in dict.fromkeys(keys) if not data.get(key)]
 
 
 def _text(given: str | None, name: str) -> str:

@@ -30,6 +30,7 @@ particular failure (that is said where it is raised). The tree::
         ForbiddenError                   names the verb and the object
         NamespaceNotFoundError
         WorkloadNotFoundError            no object carries the chart's labels
+          TlsSecretError                 the Secret of certificates is not there, or lacks some
         WorkerGroupNotFoundError
       ScalingError                       the number of workers was not changed
         ScaleConflictError               somebody else changes it
@@ -202,6 +203,10 @@ class NamespaceNotFoundError(KubernetesError):
 
 class WorkloadNotFoundError(KubernetesError):
     """No object carries the chart's labels."""
+
+
+class TlsSecretError(WorkloadNotFoundError):
+    """The Secret with the certificates for Dask's comms is not there, or lacks some."""
 
 
 class WorkerGroupNotFoundError(KubernetesError):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,13 +15,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from dask_kubernetes_helm import config, contract, kubesaid, ownership, permissions, schema
+from dask_kubernetes_helm import config, contract, ownership, permissions, preflight, schema
 from dask_kubernetes_helm.certificates import Certificates
-from dask_kubernetes_helm.errors import (
-    ForbiddenError,
-    ReleaseExistsError,
-    StartTimeoutError,
-)
+from dask_kubernetes_helm.errors import ReleaseExistsError, StartTimeoutError
 from dask_kubernetes_helm.helm import Helm
 from dask_kubernetes_helm.kube import Kube
 from dask_kubernetes_helm.progress import Progress
@@ -36,18 +31,6 @@ logger = logging.getLogger(__name__)
 _REMOVAL_TIMEOUT = 90.0
 #: Seconds in which a request of a helm that was ended may still arrive.
 _LATE = 2.0
-#: Which values do without rights to which kinds.
-_WITHOUT = {
-    contract.RBAC: "Without rights to roles, agent.enabled=false installs a release that can't adapt.",
-    (
-        contract.POLICIES,
-    ): "Without rights to networkpolicies, networkPolicy.enabled=false installs a release that anybody may "
-    "talk to whom the cluster lets.",
-    (
-        contract.PDB,
-    ): "Without rights to poddisruptionbudgets, scheduler.podDisruptionBudget.enabled=false installs a release "
-    "whose scheduler goes when its node is drained.",
-}
 
 
 @dataclass(frozen=True)
@@ -88,7 +71,8 @@ class ManagedRelease(Release):
         helm = await self._helm()
         async with helm.unpacked(plan.chart or str(contract.chart_path())) as chart:
             values = await asyncio.to_thread(schema.check, plan.layers, chart)
-            await self._preflight(values)
+            effective = schema.effective(values, chart)
+            await preflight.check(self.kube, self.name, effective, certified=plan.certificates is not None)
             progress.show("release", "installing")
             await ownership.sweep(self.kube, self.name)
             await self._install(helm, chart, values, plan)
@@ -125,21 +109,6 @@ class ManagedRelease(Release):
     async def _helm(self) -> Helm:
         timeout = config.seconds(config.get("helm.timeout"), "kubernetes.helm.timeout")
         return await Helm.find(self.kube.credentials, self.namespace, config.get("helm.executable"), timeout)
-
-    async def _preflight(self, values: dict[str, Any]) -> None:
-        exists, (rules, complete) = await asyncio.gather(self.kube.namespace_exists(), self.kube.allowed())
-        if not exists:
-            raise kubesaid.no_namespace(self.namespace, self.kube.credentials).concerning(self.name, None)
-        needed = permissions.installing(values, outside="KUBERNETES_SERVICE_HOST" not in os.environ)
-        lacking = permissions.missing(rules, needed)
-        if lacking and complete:
-            kinds = {(item.group, item.resource) for item in lacking}
-            raise ForbiddenError(
-                f"These credentials may not {', '.join(map(str, lacking))} in namespace {self.namespace}",
-                cure="Ask for a Role with these permissions (docs/permissions.md has one to apply; "
-                "`python -m dask_kubernetes_helm rbac` prints it)."
-                + "".join(f" {said}" for some, said in _WITHOUT.items() if kinds & set(some)),
-            ).concerning(self.name, self.namespace)
 
     # Being changed --------------------------------------------------------------------------------------
 

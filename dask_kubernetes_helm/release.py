@@ -22,6 +22,7 @@ from dask_kubernetes_helm.errors import (
     KubernetesError,
     ReleaseNotFoundError,
     SchedulerUnreachableError,
+    TlsSecretError,
     WorkerGroupNotFoundError,
     WorkloadNotFoundError,
 )
@@ -217,7 +218,7 @@ class Release:
 
         Raises
         ------
-        ForbiddenError, WorkloadNotFoundError
+        ForbiddenError, TlsSecretError
         """
         if not self._client_tls:
             return None
@@ -233,7 +234,7 @@ class Release:
                 ).concerning(self.name, self.namespace) from error
             except WorkloadNotFoundError as error:
                 if time.monotonic() >= deadline:
-                    raise WorkloadNotFoundError(
+                    raise TlsSecretError(
                         f"The Secret {name}, which has the certificates for Dask's comms, is not there or not complete",
                         cure="Create it, or see why cert-manager does not: kubectl describe certificate.",
                     ).concerning(self.name, self.namespace) from error

@@ -56,11 +56,16 @@ def check(layers: Iterable[Layer], chart: pathlib.Path) -> dict[str, Any]:
     if not schema_path.is_file():
         return merged
     schema = json.loads(schema_path.read_text(encoding="utf-8"))
-    effective = _coalesce(read(chart / "values.yaml").mapping, merged)
-    found = list(jsonschema.Draft7Validator(schema).iter_errors(effective))
+    found = list(jsonschema.Draft7Validator(schema).iter_errors(effective(merged, chart)))
     if found:
         raise _refusal(sorted(found, key=jsonschema.exceptions.relevance, reverse=True), schema, layers)
     return merged
+
+
+def effective(values: Mapping[str, Any], chart: pathlib.Path) -> dict[str, Any]:
+    """The values with the chart's defaults under them, as its templates see them."""
+    defaults = chart / "values.yaml"
+    return _coalesce(read(defaults).mapping if defaults.is_file() else {}, values)
 
 
 def _coalesce(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

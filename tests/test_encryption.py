@@ -66,7 +66,7 @@ def test_texts_of_a_secret() -> None:
     secret = _secret(**{"ca.crt": "QQ==", "tls.crt": "Qg==", "tls.key": "Qw=="})
     assert certificates.texts(secret, TOLD) == {"ca": "A", "cert": "B", "key": "C"}
     for found in ({}, _secret(), _secret(**{"ca.crt": "QQ==", "tls.crt": ""})):
-        with pytest.raises(errors.WorkloadNotFoundError, match=r"Secret s has no .*tls\.crt, tls\.key"):
+        with pytest.raises(errors.TlsSecretError, match=r"Secret s has no .*tls\.crt, tls\.key"):
             certificates.texts(found, TOLD)
 
 

@@ -218,6 +218,16 @@ def test_taken_port(refuse) -> None:
             says(refuse(errors.PortInUseError), str(port), "scheduler-forward-port")
 
 
+def test_a_secret_of_certificates(refuse, namespace: Namespace) -> None:
+    """A Secret that pods would wait for is named, with what it lacks and the value that says where else that is."""
+    tls = {"tls": {"secretName": "ours"}}
+    says(refuse(errors.TlsSecretError, values=tls), "no Secret ours", "tls.secretName", "ca.crt, tls.crt, tls.key")
+    namespace.kubectl("create", "secret", "generic", "ours", "--from-literal=ca.crt=a", "--from-literal=cert=b")
+    namespace.own.add("secret/ours")
+    message = refuse(errors.TlsSecretError, values=tls)
+    says(message, "Secret ours", "lacks tls.crt, tls.key", "tls.keys.schedulerCert", "tls.keys.workerKey")
+
+
 def test_unschedulable(refuse) -> None:
     """Requests that no node has are told when the time is over, with the scheduler's own sentence."""
     resources = {"requests": {"cpu": "999"}, "limits": {"cpu": "999"}}
