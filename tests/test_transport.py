@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import ssl
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +20,7 @@ from dask_kubernetes_helm import retrying
 from dask_kubernetes_helm.auth import Credentials
 from dask_kubernetes_helm.errors import ApiUnreachableError, KubernetesError
 from dask_kubernetes_helm.kube import Kube
+from tests.authorities import Authority, write
 
 Serve = Callable[..., Awaitable[Kube]]
 
@@ -134,3 +139,52 @@ def test_a_server_that_comes_back_refusing(monkeypatch: pytest.MonkeyPatch) -> N
     assert not limits.allow_refusal(11)
     now += 11
     assert not limits.allow_silence()
+
+
+async def test_a_dial_that_is_given_up_in_its_handshake(tmp_path: Path) -> None:
+    """A port-forward that nobody waits for any more is received and dropped; the server sees it end."""
+    held, go, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    authority = Authority("a")
+    write(tmp_path, authority.text, authority.certificate())
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
+
+    async def upgrade(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(protocols=("v4.channel.k8s.io",))
+        await socket.prepare(request)
+        try:
+            await socket.receive()
+        finally:
+            ended.set()
+        return socket
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.set()
+        await go.wait()
+        behind = await asyncio.open_connection("127.0.0.1", server.port)
+        await asyncio.gather(_pass(reader, behind[1]), _pass(behind[0], writer))
+
+    application = web.Application()
+    application.router.add_get("/{path:.*}", upgrade)
+    await (server := TestServer(application)).start_server(ssl=context)
+    front = await asyncio.start_server(hold, "127.0.0.1", 0)
+    configuration = Configuration(host=f"https://127.0.0.1:{front.sockets[0].getsockname()[1]}")
+    configuration.verify_ssl = False
+    kube = Kube(Credentials("a test", configuration), "lab")
+    dialing = asyncio.ensure_future(kube.dial("pod", 8786))
+    await held.wait()
+    dialing.cancel()
+    go.set()
+    await asyncio.wait_for(ended.wait(), 5)
+    with pytest.raises(asyncio.CancelledError):
+        await dialing
+    front.close()
+    await kube.close()
+    await server.close()
+
+
+async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+    writer.close()
