@@ -127,6 +127,9 @@ DASK_DISTRIBUTED__COMM__TLS__{{ . }}__KEY: {{ $folder }}/{{ get $keys (printf "%
 {{- if and (eq $source "certManager") (include "dask.isOnline" .) (not (.Capabilities.APIVersions.Has "cert-manager.io/v1")) -}}
 {{- fail "tls.certManager.enabled is true, but this cluster has no cert-manager (cert-manager.io/v1). Install it, or set tls.certManager.enabled to false." -}}
 {{- end -}}
+{{- if and (eq $source "certManager") $tls.certManager.issuerRef (not $tls.certManager.issuerRef.name) -}}
+{{- fail "tls.certManager.issuerRef has no name, by which cert-manager finds the issuer. Give it, or leave tls.certManager.issuerRef empty: the chart makes an issuer of its own." -}}
+{{- end -}}
 {{- $groups := dict -}}
 {{- include "dask.collectGroups" (dict "root" . "into" $groups) -}}
 {{- range $groups -}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import threading
 import uuid
@@ -95,4 +96,5 @@ def test_no_secret_in_helms_errors(namespace: Namespace, image: str, token: str)
     with pytest.raises(errors.ApiUnreachableError) as caught:
         HelmCluster(namespace=namespace.name, environment="ci", image=image, auth=auth, quiet=True)
     assert token not in str(caught.value)
-    assert subprocess.run(["pgrep", "-x", "helm"], capture_output=True, check=False).stdout == b""
+    left = subprocess.run(["pgrep", "-x", "helm", "--parent", str(os.getpid())], capture_output=True, check=False)
+    assert left.stdout == b""
