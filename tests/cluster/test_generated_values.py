@@ -94,8 +94,8 @@ def rendered(values: Values, namespace: str) -> str | None:
     told = templated(values, namespace)
     if told.returncode == 0:
         return str(told.stdout)
-    # A template that breaks says "error calling", or where it was executing.
-    refusal = re.search(r"execution error at \(dask/templates/checks\.yaml:\S+ (.+)", told.stderr)
+    # A template that breaks says "error calling", or where it was executing. The test's pod is rendered before the rest.
+    refusal = re.search(r"execution error at \(dask/templates/(?:checks|tests/compute)\.yaml:\S+ (.+)", told.stderr)
     assert refusal, told.stderr
     assert re.search(rf"\b({'|'.join(KEYS)})\b", refusal[1])
     return None
