@@ -10,6 +10,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 RIG := $(BIN)/python -m tests.rig
 STAMP := $(VENV)/.installed
+# Most of a test's time goes by in waiting, so two of them share two cores; those that can't stand it come after.
+CLUSTER_TESTS = $(BIN)/pytest -n 2 --dist loadfile -m "cluster and not alone" --require-cluster; \
+	  $(BIN)/pytest -m "cluster and alone" --require-cluster
 # Puts a recipe's line into the project's environment: PATH, KUBECONFIG and IMAGE of the embedded cluster.
 ENTER = eval "$$($(RIG) env)"
 # Where Go puts the tools that are built for chores; keyed by version, outside of the repository.
@@ -28,7 +31,7 @@ demo: $(STAMP) ## run the main job, on the embedded cluster or with KUBECONFIG=.
 .PHONY: test
 test: $(STAMP) cluster helm3 registry ## set everything up and run all tests
 	@$(ENTER); export PATH="$$($(RIG) tools --helm3 | tail -1):$$PATH"; \
-	  $(BIN)/pytest -n auto -m "not cluster and not rig and not kwok"; $(BIN)/pytest -m cluster --require-cluster; \
+	  $(BIN)/pytest -n auto -m "not cluster and not rig and not kwok"; $(CLUSTER_TESTS); \
 	  $(BIN)/pytest -m rig
 
 .PHONY: test-unit
@@ -41,7 +44,7 @@ test-chart: $(STAMP) helm3 ## tests of what the chart renders, with Helm 3 and 4
 
 .PHONY: test-cluster
 test-cluster: $(STAMP) cluster helm3 registry ## end to end tests on the embedded cluster
-	@$(ENTER); export PATH="$$($(RIG) tools --helm3 | tail -1):$$PATH"; $(BIN)/pytest -m cluster --require-cluster
+	@$(ENTER); export PATH="$$($(RIG) tools --helm3 | tail -1):$$PATH"; $(CLUSTER_TESTS)
 
 .PHONY: test-kwok
 test-kwok: $(STAMP) cluster kwok ## tests with a thousand pods on nodes that don't exist; builds KWOK first

@@ -28,6 +28,8 @@ from tests.rig.settings import Settings
 from .conftest import Namespace, fresh_namespace, run, until
 from .workload import SMALL, WORKERS, recomputed, start_noted, started, workers
 
+pytestmark = pytest.mark.alone
+
 AGENT = "dask-kubernetes-helm-agent"
 MOST = 8
 

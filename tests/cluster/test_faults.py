@@ -18,6 +18,8 @@ from .conftest import Namespace, run, until
 from .faults import CUT, GONE, HALF, LIST, LOST, PATCH, WATCH, Proxy, Rule
 from .workload import SMALL, WORKERS, array, recomputed, retired, start_noted, started, workers
 
+pytestmark = pytest.mark.alone
+
 RESULTS = 60
 
 

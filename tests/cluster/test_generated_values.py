@@ -94,7 +94,7 @@ def rendered(values: Values, namespace: str) -> str | None:
     told = templated(values, namespace)
     if told.returncode == 0:
         return str(told.stdout)
-    # A template that breaks says "error calling", or where it was executing. The test's pod is rendered before the rest.
+    # A template that breaks says "error calling", or where it was executing. The test's pod comes first.
     refusal = re.search(r"execution error at \(dask/templates/(?:checks|tests/compute)\.yaml:\S+ (.+)", told.stderr)
     assert refusal, told.stderr
     assert re.search(rf"\b({'|'.join(KEYS)})\b", refusal[1])

@@ -13,6 +13,8 @@ from distributed import Client, wait
 from .conftest import Namespace, until
 from .workload import SMALL, WORKERS, array, hold_the_gil, recomputed, start_noted, started, workers
 
+pytestmark = pytest.mark.alone
+
 #: A worker on each node, so that a drained one finds another.
 SPREAD = {
     "maxSkew": 1,

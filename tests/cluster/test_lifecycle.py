@@ -9,12 +9,15 @@ import sys
 import time
 
 import dask.config
+import pytest
 from distributed import Client
 
 from dask_kubernetes_helm import HelmCluster
 
 from .conftest import KINDS, Namespace, run, until
 from .workload import SMALL, start_noted, workers
+
+pytestmark = pytest.mark.alone
 
 SCRIPT = """
 import sys, time

@@ -23,6 +23,8 @@ from tests.rig.settings import Settings
 
 from .conftest import Namespace, until
 
+pytestmark = pytest.mark.alone
+
 
 def test_the_readme_job(make_cluster, namespace: Namespace) -> None:
     """A release is installed, computes 1.0 on worker pods, scales 2 -> 4 -> 1, and closing leaves nothing of it."""

@@ -19,6 +19,8 @@ from distributed.client import FutureCancelledError
 from .conftest import Namespace, until
 from .workload import SMALL, array, retired, workers
 
+pytestmark = pytest.mark.alone
+
 #: Ends all that runs in a container: the first process of the pod is not of it.
 KILL = "import os; os.kill(-1, 9)"
 

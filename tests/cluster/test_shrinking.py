@@ -25,6 +25,8 @@ from tests.rig.settings import Settings
 from .conftest import Namespace, until
 from .workload import SMALL, WORKERS, array, recomputed, retired, start_noted, started, step, workers
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def ten(make_cluster) -> HelmCluster:

@@ -23,6 +23,8 @@ from dask_kubernetes_helm.values import merge
 from .conftest import Namespace, run, until
 from .workload import SMALL, WORKERS, array, recomputed, start_noted, started, workers
 
+pytestmark = pytest.mark.alone
+
 CHART = Path(__file__).parents[2] / "chart"
 SCHEDULER = "app.kubernetes.io/component=scheduler"
 #: Changes that are of objects and not of pods.
