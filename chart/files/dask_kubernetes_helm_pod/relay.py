@@ -1,0 +1,223 @@
+"""The scheduler's end of clients' lasting streams: a connection to the scheduler stays while its port-forward is cut.
+
+Dask's scheduler forgets what a client wants in the moment that the client's connection ends, and the client gives up its
+futures, so a cut of a second would end a computation of hours. Belongs here: listening, and which stream a carrier
+belongs to. Never here: how a stream outlives its carriers (lasting.py), or Dask: bytes pass as they are, encrypted.
+
+It listens on the pod's loopback, where a port-forward comes out, and in a thread of its own, as the scheduler may be busy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import threading
+from time import monotonic
+from typing import Any
+
+from dask_kubernetes_helm_pod import lasting
+
+logger = logging.getLogger("distributed.scheduler.relay")
+
+#: Seconds for which a stream waits for its next carrier; clients whose streams wait count as away meanwhile.
+HOLD = 120.0
+#: Seconds that a greeting may take, and the last words.
+_PATIENCE = 10.0
+_HOST, _READ = "127.0.0.1", 1 << 18
+
+
+class Connection:
+    """A connection as something to read from and to write to."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def read(self) -> bytes:
+        """The next bytes; empty at the end."""
+        return await self._reader.read(_READ)
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes."""
+        self._writer.write(data)
+        await self._writer.drain()
+
+    def close(self) -> None:
+        """End it once what was written is sent."""
+        self._writer.close()
+
+    def abort(self) -> None:
+        """End it at once."""
+        self._writer.transport.abort()
+
+
+class _Stream:
+    """One client's stream: a connection to the scheduler, and the carrier of the time."""
+
+    def __init__(self, scheduler: Connection, port: int, hold: float) -> None:
+        self.end, self.port = lasting.End(), port
+        self.left: float | None = None
+        self.carrier: Connection | None = None
+        #: Held by the carrier of the time.
+        self.one = asyncio.Lock()
+        self._scheduler, self._hold = scheduler, hold
+
+    async def live(self) -> None:
+        """Lead bytes through until either side has ended."""
+        ways = [asyncio.ensure_future(way) for way in (self._up(), self._down())]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            if not self.end.is_over:
+                await self.end.end(self._hold)
+            for connection in filter(None, (self._scheduler, self.carrier)):
+                connection.close()
+        except asyncio.CancelledError:
+            self.close()
+        finally:
+            self.end.close()
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+
+    def close(self) -> None:
+        """End it on both sides, at once."""
+        self.end.close()
+        self._scheduler.abort()
+        if self.carrier:
+            self.carrier.abort()
+
+    async def _up(self) -> None:
+        while data := await self.end.read():
+            await self._scheduler.write(data)
+
+    async def _down(self) -> None:
+        while data := await self._scheduler.read():
+            await self.end.write(data)
+
+
+class Relay:
+    """Listens for carriers.
+
+    Parameters
+    ----------
+    port : int
+        Where; 0 for any free port.
+    target : int
+        The scheduler's own port.
+    hold : float
+        Seconds for which a stream waits for its next carrier.
+
+    Raises
+    ------
+    OSError
+        The port is taken.
+    """
+
+    def __init__(self, port: int, target: int, hold: float = HOLD) -> None:
+        self._target, self._hold = target, hold
+        self._streams: dict[bytes, _Stream] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._listener = socket.create_server((_HOST, port))
+        self.port = int(self._listener.getsockname()[1])
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
+        self._ended: asyncio.Event | None = None
+        self._ready = threading.Event()
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+        self._ready.wait()
+
+    def stop(self) -> None:
+        """End all streams, and listen no more."""
+        assert self._ended
+        self._loop.call_soon_threadsafe(self._ended.set)
+        self._thread.join(_PATIENCE)
+
+    def is_away(self, port: int) -> bool:
+        """Whether a connection to the scheduler, from this port, is that of a client who is cut off just now."""
+        return any(stream.port == port and stream.carrier is None for stream in list(self._streams.values()))
+
+    def _run(self) -> None:
+        self._loop.run_until_complete(self._serve())
+        self._loop.close()
+
+    async def _serve(self) -> None:
+        self._ended = asyncio.Event()
+        server = await asyncio.start_server(self._accept, sock=self._listener, limit=_READ)
+        self._ready.set()
+        while not self._ended.is_set():
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), min(self._hold, _PATIENCE) / 2)
+            for stream in list(self._streams.values()):
+                if stream.left and monotonic() - stream.left > self._hold:
+                    stream.close()
+        server.close()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0.01)  # sockets close in the loop's next rounds
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._keep(task)
+        carrier = Connection(reader, writer)
+        try:
+            greeting = await asyncio.wait_for(reader.readexactly(lasting.GREETING), _PATIENCE)
+            said, name, arrived = lasting.read_greeting(greeting)
+            stream = self._streams.get(name) or (await self._open(name) if said == lasting.NEW else None)
+            if stream is None:
+                await carrier.write(lasting.greeting(lasting.GONE, name, 0))
+                writer.close()
+                await writer.wait_closed()
+            else:
+                await self._carry(stream, name, carrier, arrived)
+        except (OSError, EOFError, asyncio.TimeoutError) as error:
+            logger.debug("a carrier ended: %s", error)
+        except asyncio.CancelledError:
+            pass  # the scheduler ends
+        finally:
+            carrier.abort()
+
+    async def _open(self, name: bytes) -> _Stream:
+        reader, writer = await asyncio.open_connection(_HOST, self._target, limit=_READ)
+        stream = _Stream(Connection(reader, writer), writer.get_extra_info("sockname")[1], self._hold)
+        self._streams[name] = stream
+        life = asyncio.create_task(stream.live())
+        life.add_done_callback(lambda _: self._streams.pop(name, None))
+        self._keep(life)
+        return stream
+
+    async def _carry(self, stream: _Stream, name: bytes, carrier: Connection, arrived: int) -> None:
+        if stream.carrier:  # it is cut, though that has not shown here
+            stream.carrier.abort()
+        async with stream.one:
+            stream.carrier, stream.left = carrier, None
+            try:
+                await carrier.write(lasting.greeting(lasting.KNOWN, name, stream.end.received))
+                await stream.end.carry(carrier, arrived)
+            finally:
+                stream.carrier, stream.left = None, monotonic()
+
+
+def start(scheduler: Any) -> Relay | None:
+    """Begin with a scheduler, where the chart says so; without a relay clients' streams last as long as what carries them."""
+    port = os.environ.get("DASKHELM_RELAY_PORT")
+    if not port:
+        return None
+    try:
+        relay = Relay(int(port), scheduler.port)
+    except OSError as error:
+        logger.warning("Clients' connections won't outlive cuts: nothing can listen on port %s: %s", port, error)
+        return None
+    relay.start()
+    return relay
