@@ -196,7 +196,7 @@ async def relayed(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 
 async def test_a_client_that_is_cut_off_counts_as_away(relayed: Scheduler) -> None:
-    """A stream that waits for its next carrier is known by the port that the scheduler sees, and only while it waits."""
+    """A stream that waits for its next carrier is known by the port that the scheduler sees, while it waits."""
     stream = Near(relayed.relay.port)
     life = asyncio.ensure_future(stream.live())
     await until(lambda: stream.carriers == 1)

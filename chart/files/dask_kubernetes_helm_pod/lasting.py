@@ -1,7 +1,7 @@
 """One end of a stream of bytes that outlives what carries it.
 
-Each end keeps what the other has not acknowledged, and sends it again over the next carrier. Belongs here: an end, which
-is the same on both sides. Never here: making carriers, or where the bytes go (relay.py, and Python's lasting.py).
+Each end keeps what the other has not acknowledged, and sends it again over the next carrier. Belongs here: an end,
+which is the same on both sides. Never here: making carriers, or where the bytes go (relay.py, and Python's lasting.py).
 
 A carrier begins with a greeting from each end: which stream it is, and how many bytes have arrived there so far. Frames
 follow: a byte for the kind, four for the length, and so many bytes.

@@ -1,10 +1,10 @@
 """The scheduler's end of clients' lasting streams: a connection to the scheduler stays while its port-forward is cut.
 
-Dask's scheduler forgets what a client wants in the moment that the client's connection ends, and the client gives up its
-futures, so a cut of a second would end a computation of hours. Belongs here: listening, and which stream a carrier
+Dask's scheduler forgets what a client wants in the moment that the client's connection ends, and the client gives up
+its futures, so a cut of a second would end a computation of hours. Belongs here: listening, and which stream a carrier
 belongs to. Never here: how a stream outlives its carriers (lasting.py), or Dask: bytes pass as they are, encrypted.
 
-It listens on the pod's loopback, where a port-forward comes out, and in a thread of its own, as the scheduler may be busy.
+It listens on the pod's loopback, where a port-forward comes out, in a thread of its own, as the scheduler may be busy.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class _Stream:
         self.end, self.port = lasting.End(), port
         self.left: float | None = None
         self.carrier: Connection | None = None
-        #: Held by the carrier of the time.
+        #: Who has the carrier of the time; the next one takes its place.
+        self.holder: asyncio.Task[None] | None = None
         self.one = asyncio.Lock()
         self._scheduler, self._hold = scheduler, hold
 
@@ -184,7 +185,7 @@ class Relay:
         except (OSError, EOFError, asyncio.TimeoutError) as error:
             logger.debug("a carrier ended: %s", error)
         except asyncio.CancelledError:
-            pass  # the scheduler ends
+            pass  # the next carrier is there, or the scheduler ends
         finally:
             carrier.abort()
 
@@ -198,19 +199,19 @@ class Relay:
         return stream
 
     async def _carry(self, stream: _Stream, name: bytes, carrier: Connection, arrived: int) -> None:
-        if stream.carrier:  # it is cut, though that has not shown here
-            stream.carrier.abort()
+        if stream.holder:  # it is cut, though that may not have shown here
+            stream.holder.cancel()
         async with stream.one:
-            stream.carrier, stream.left = carrier, None
+            stream.holder, stream.carrier, stream.left = asyncio.current_task(), carrier, None
             try:
                 await carrier.write(lasting.greeting(lasting.KNOWN, name, stream.end.received))
                 await stream.end.carry(carrier, arrived)
             finally:
-                stream.carrier, stream.left = None, monotonic()
+                stream.holder, stream.carrier, stream.left = None, None, monotonic()
 
 
 def start(scheduler: Any) -> Relay | None:
-    """Begin with a scheduler, where the chart says so; without a relay clients' streams last as long as what carries them."""
+    """Begin with a scheduler, where the chart says so; without a relay a stream ends with what carries it."""
     port = os.environ.get("DASKHELM_RELAY_PORT")
     if not port:
         return None
