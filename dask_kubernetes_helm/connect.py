@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import math
 import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dask_kubernetes_helm import contract, diagnosis, routing
 from dask_kubernetes_helm.errors import (
     LoadBalancerTimeoutError,
     StartTimeoutError,
 )
+from dask_kubernetes_helm.health import Health
 from dask_kubernetes_helm.kube import Kube, Object
 from dask_kubernetes_helm.progress import Progress
 from dask_kubernetes_helm.routing import Routing
@@ -61,6 +63,14 @@ class Connection:
         Where to reach the dashboard, if that is elsewhere.
     link : str
         The release's template of dashboard links; empty where it has none.
+    health : Health
+        How it fares: `state`, `since`, `reconnections` and `error`, which are attributes of the connection as well.
+
+    Examples
+    --------
+    >>> connection = Connection("load balancer", "Service dask has one", "192.0.2.7", 8786, 80)
+    >>> print(connection, connection.state)
+    load balancer at tcp://192.0.2.7:8786 (Service dask has one) open
     """
 
     route: str
@@ -72,6 +82,37 @@ class Connection:
     tunnels: list[Tunnel] = field(default_factory=list, repr=False)
     dashboard_host: str = ""
     link: str = ""
+    health: Health = field(default_factory=Health)
+
+    def __str__(self) -> str:
+        """In plain words: the route, why, and how it fares where there is something to say."""
+        said = f"{self.route} at {self.address} ({self.reason})"
+        return f"{said}; {self.health}" if str(self.health) else said
+
+    @property
+    def state(self) -> str:
+        """``"open"``, ``"reconnecting"`` or ``"closed"``."""
+        return self.health.state
+
+    @property
+    def since(self) -> dt.datetime:
+        """When that began."""
+        return self.health.since
+
+    @property
+    def reconnections(self) -> int:
+        """How often it was lost and came back."""
+        return self.health.reconnections
+
+    @property
+    def error(self) -> str:
+        """What went wrong last; empty where nothing has."""
+        return self.health.error
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of that as plain data; the time is ISO 8601."""
+        told = {name: getattr(self, name) for name in ("route", "reason", "address", "state", "reconnections", "error")}
+        return {**told, "since": self.since.isoformat()}
 
     @property
     def address(self) -> str:
@@ -85,6 +126,7 @@ class Connection:
 
     async def close(self) -> None:
         """Give the route up."""
+        self.health.close()
         for tunnel in self.tunnels:
             await tunnel.close()
         self.tunnels.clear()
@@ -230,18 +272,15 @@ class Router:
     # By a port-forward ----------------------------------------------------------------------------------
 
     async def _forward(self, reason: str) -> Connection:
-        pod = SchedulerPod(self.kube, self.release)
-        tunnels: list[Tunnel] = []
-        ports = (contract.COMM_PORT, self.wanted.comm_port), (contract.DASHBOARD_PORT, self.wanted.dashboard_port)
+        pod, health = SchedulerPod(self.kube, self.release), Health()
+        comm = await pod.comm(self.wanted.comm_port, health)
         try:
-            for remote, local in ports:
-                tunnels.append(await pod.tunnel(remote, local))
+            dashboard = await pod.tunnel(contract.DASHBOARD_PORT, self.wanted.dashboard_port)
         except BaseException:
-            for tunnel in tunnels:
-                await tunnel.close()
+            await comm.close()
             raise
-        comm, dashboard = tunnels
-        return Connection("port-forward", reason, comm.host, comm.port, dashboard.port, self.wanted.scheme, tunnels)
+        tunnels, scheme = [comm, dashboard], self.wanted.scheme
+        return Connection("port-forward", reason, comm.host, comm.port, dashboard.port, scheme, tunnels, health=health)
 
 
 def _is_started(pod: Object) -> bool:

@@ -34,6 +34,9 @@ DEFAULT_GROUP = "default"
 #: On the scheduler's Deployment: which Secret has a client's certificates, and under which keys.
 CLIENT_TLS = "dask.org/client-tls"
 
+#: By which the scheduler's container knows where to take lasting streams.
+RELAY_VARIABLE = "DASKHELM_RELAY_PORT"
+
 COMM_PORT, COMM_PORT_NAME = 8786, "tcp-comm"
 DASHBOARD_PORT, DASHBOARD_PORT_NAME = 8787, "http-dashboard"
 

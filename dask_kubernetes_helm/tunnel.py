@@ -1,7 +1,7 @@
 """A local port that leads to a port of a pod, whichever pod that is at the time.
 
-Belongs here: listening and copying bytes. Never here: Kubernetes' framing (portstream.py), or choosing the pod.
-It reconnects by design: the local port stays, and each new connection is led to the pod that is there then.
+Belongs here: listening and copying bytes. Never here: Kubernetes' framing (portstream.py), choosing the pod, or trying
+again. It reconnects by design: the local port stays, and each new connection is led to the pod that is there then.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Tunnel:
             When the local port is taken.
         """
         try:
-            self._server = await asyncio.start_server(self._accept, _HOST, self.port, limit=_READ_SIZE)
+            self._server = await asyncio.get_running_loop().create_server(self._local, _HOST, self.port)
         except OSError as error:
             raise PortInUseError(
                 f"The local port {self.port} can't be used for the port-forward: {error.strerror}",
@@ -82,13 +82,16 @@ class Tunnel:
             await self._server.wait_closed()
             self._server = None
 
+    def _local(self) -> asyncio.StreamReaderProtocol:
+        return asyncio.StreamReaderProtocol(_Reader(), self._accept)
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
         try:
             await self._carry(reader, writer)
-        except (HelmClusterError, OSError) as error:
+        except (HelmClusterError, OSError, asyncio.TimeoutError) as error:
             logger.debug("port-forward connection ended: %s", error)
         except asyncio.CancelledError:
             pass  # close() is ending us; the stream server would log it as an error
@@ -99,12 +102,47 @@ class Tunnel:
                 await writer.wait_closed()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        stream = await self._dial()
+        assert isinstance(reader, _Reader)
+        stream = await _unless(reader.left, self._dial())
+        if stream is None:
+            return
         try:
             await _until_one_ends(_out(reader, stream), _in(stream, writer))
             await stream.close()
         finally:
             stream.abort()  # at close() the pod may be gone, and would never answer a polite closing
+
+
+class _Reader(asyncio.StreamReader):
+    """A reader that tells when the other side has left, though what it said was not read yet."""
+
+    def __init__(self) -> None:
+        super().__init__(limit=_READ_SIZE)
+        self.left = asyncio.Event()
+
+    def feed_eof(self) -> None:
+        super().feed_eof()
+        self.left.set()
+
+    def set_exception(self, exc: Exception) -> None:
+        super().set_exception(exc)
+        self.left.set()
+
+
+async def _unless(left: asyncio.Event, dialling: Awaitable[Stream]) -> Stream | None:
+    """What is dialled; None where whoever it is for has left meanwhile."""
+    dialled, gone = asyncio.ensure_future(dialling), asyncio.ensure_future(left.wait())
+    try:
+        await asyncio.wait((dialled, gone), return_when=asyncio.FIRST_COMPLETED)
+        if dialled.done():
+            return dialled.result()
+    finally:
+        for task in (dialled, gone):
+            task.cancel()
+        late, _ = await asyncio.gather(dialled, gone, return_exceptions=True)
+    if not isinstance(late, BaseException):  # it came in the very moment
+        late.abort()
+    return None
 
 
 async def _until_one_ends(*directions: Coroutine[Any, Any, None]) -> None:
