@@ -29,6 +29,7 @@ from dask_kubernetes_helm.hosting import RemoteScheduler
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
 
+    from dask_kubernetes_helm.doctor import Permissions
     from dask_kubernetes_helm.kube import Kube
     from dask_kubernetes_helm.lifecycle import ManagedRelease, Plan
     from dask_kubernetes_helm.progress import Progress
@@ -228,6 +229,30 @@ class ReleaseCluster(ConnectedCluster):
                 if wanted is None or pod in wanted:
                     logs[pod] = Log(text)
         return logs
+
+    def permissions(self) -> Any:
+        """Which features the credentials have the permissions for, and the Role that adds what is lacking.
+
+        Returns
+        -------
+        dask_kubernetes_helm.doctor.Permissions
+            As text, in notebooks as a table, and by `to_dict()` as plain data.
+
+        Raises
+        ------
+        KubernetesError
+
+        Examples
+        --------
+        >>> print(cluster.permissions().role)  # doctest: +SKIP
+        """
+        return self.sync(self._permissions)
+
+    async def _permissions(self) -> Permissions:
+        from dask_kubernetes_helm import doctor  # noqa: PLC0415 - see the module's charter
+
+        release = self._open_release()
+        return await doctor.examine(release.kube, release.client_secret)
 
     def _repr_html_(self, cluster_status: str | None = None) -> str:
         release = self._release
