@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from distributed.core import Status
 from distributed.deploy import Cluster
 from distributed.utils import format_dashboard_link
+from distributed.versions import get_versions
 
-from dask_kubernetes_helm import routing
+from dask_kubernetes_helm import routing, versions
+from dask_kubernetes_helm.errors import VersionMismatchError, VersionMismatchWarning
 
 if TYPE_CHECKING:
     from dask_kubernetes_helm.connect import Connection
@@ -29,6 +32,8 @@ class ConnectedCluster(Cluster):
 
     _host: RemoteScheduler
     status: Status
+    #: The comparison of versions with the first worker's, once there is one.
+    _compared: asyncio.Future[None] | None = None
 
     async def _watch_worker_status(self, comm: Any) -> None:
         """Follow the scheduler; where it restarts, follow the new one."""
@@ -43,6 +48,54 @@ class ConnectedCluster(Cluster):
                     break
             if self.connection:
                 self.connection.health.found()
+
+    async def _start(self) -> None:
+        await self._compare_scheduler()
+        await super()._start()
+        self._meet()
+
+    async def _close(self) -> None:
+        if self._compared:
+            self._compared.cancel()
+            await asyncio.gather(self._compared, return_exceptions=True)
+        await super()._close()
+
+    def _update_worker_status(self, op: str, msg: Any) -> None:
+        super()._update_worker_status(op, msg)
+        self._meet()
+
+    def _meet(self) -> None:
+        """Compare versions with the first worker there is."""
+        if self._compared is None and self.scheduler_info["workers"]:
+            self._compared = asyncio.ensure_future(self._compare_worker())
+
+    async def _compare_scheduler(self) -> None:
+        """Tell where the scheduler's versions are not this process's.
+
+        Raises
+        ------
+        VersionMismatchError
+            They are known not to work together, and `kubernetes.version-check` is ``error``.
+        """
+        if (how := versions.wanted()) == versions.OFF:
+            return
+        found = versions.Comparison("scheduler", _own_versions(), versions.told(await self.scheduler_comm.versions()))
+        if found.breaking and how == versions.ERROR:
+            namespace = self._cluster_info.get("namespace")
+            raise VersionMismatchError(found.sentence, cure=found.cure, release=self.name, namespace=namespace)
+        _warn(found)
+
+    async def _compare_worker(self) -> None:
+        """Tell where the first worker's versions are not the scheduler's, about which was told."""
+        if versions.wanted() == versions.OFF:
+            return
+        with contextlib.suppress(OSError):
+            asked = {"op": "versions"}
+            workers = await self.scheduler_comm.broadcast(msg=asked, workers=list(self.scheduler_info["workers"])[:1])
+            scheduler = versions.told(await self.scheduler_comm.versions())
+            for reply in workers.values():
+                if versions.told(reply) != scheduler:
+                    _warn(versions.Comparison("worker", _own_versions(), versions.told(reply)))
 
     async def _subscribe(self) -> Any:
         comm = await self.scheduler_comm.live_comm()
@@ -74,3 +127,12 @@ class ConnectedCluster(Cluster):
             return ""
         link, place = self.connection.link, self.connection.dashboard
         return routing.link(link, *place) or str(format_dashboard_link(*place))
+
+
+def _own_versions() -> dict[str, str]:
+    return versions.told(get_versions())
+
+
+def _warn(found: versions.Comparison) -> None:
+    if found.differing:
+        warnings.warn(f"{found.sentence}{found.cure}", VersionMismatchWarning, stacklevel=2)

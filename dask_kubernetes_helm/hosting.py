@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed.core import rpc
 
-from dask_kubernetes_helm import contract
+from dask_kubernetes_helm import contract, versions
 from dask_kubernetes_helm.errors import KubernetesError
 from dask_kubernetes_helm.routing import Routing
 from dask_kubernetes_helm.trust import ReleaseSecurity
@@ -71,6 +71,7 @@ class RemoteScheduler:
     async def prepare(self, plan: Plan, kube: Kube) -> Plan:  # noqa: ARG002 - the local one needs it
         """Do what comes before the release; what to install then."""
         self._routing()  # refuses what can't be meant
+        versions.wanted()
         return plan
 
     async def reach(self, release: Release, progress: Progress, timeout: float) -> Connection:
