@@ -2,8 +2,9 @@
 
 Belongs here: choosing a route, waiting until it is there, and holding it open. Never here: Dask's own protocol, or
 retries of it; reading what a Service offers (routing.py).
-An address that the user has told comes before all. Inside the cluster the Service's name is enough, whatever its type; outside, a load balancer or a node's port leads
-there if the Service has one that can be used from here, else a port-forward of our own through the API server.
+An address that the user has told comes before all. Inside the cluster the Service's name is enough, whatever its type;
+outside, a load balancer or a node's port leads there if the Service has one that can be used from here, else a
+port-forward of our own through the API server.
 """
 
 from __future__ import annotations

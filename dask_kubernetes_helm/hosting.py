@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between looks for new certificates: less than pods take to show those of another authority.
-_RENEWED = 60.0
+#: Seconds between looks for new certificates: less than pods take to show those of another authority (`trust.SPREAD`),
+#: and the only request that an idle cluster makes of the API.
+_RENEWED = 120.0
 #: Seconds that one request of a scheduler may take.
 _PROBE_TIMEOUT = 2
 
