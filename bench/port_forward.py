@@ -38,7 +38,7 @@ _FILES = common.ROOT / "chart/files/dask_kubernetes_helm_pod"
 _SERVER = f"""
 import socket, sys, threading, types
 package = sys.modules["dask_kubernetes_helm_pod"] = types.ModuleType("dask_kubernetes_helm_pod")
-for name, source in {[(name, (_FILES / f"{name}.py").read_text()) for name in ("lasting", "relay")]!r}:
+for name, source in {[(name, (_FILES / f"{name}.py").read_text()) for name in ("lasting", "pipes", "relay")]!r}:
     module = sys.modules["dask_kubernetes_helm_pod." + name] = types.ModuleType(name)
     setattr(package, name, module)
     exec(source, module.__dict__)
@@ -79,8 +79,11 @@ def ours(namespace: str, pod: str, *, lasting: bool = True) -> Iterator[tuple[st
     async def carry() -> None:
         kube, health = await Kube.connect(None, namespace), Health()
 
+        async def carrier() -> Stream:
+            return await kube.dial(pod, RELAY)
+
         async def outliving() -> Stream:
-            return await LastingStream(lambda: kube.dial(pod, RELAY), health).open()
+            return await LastingStream(carrier, carrier, health).open()
 
         tunnel = await Tunnel(outliving if lasting else lambda: kube.dial(pod, PORT)).start()
         address.append((tunnel.host, tunnel.port))

@@ -7,7 +7,6 @@ lasting.py in chart/files), or how a carrier is made (schedulerpod.py).
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -27,6 +26,9 @@ _QUIET = 5.0
 _GREETING, _CLOSING = 10.0, 2.0
 
 
+Dial = Callable[[], Awaitable[Stream]]
+
+
 class NoRelayError(Exception):
     """Nobody in the pod takes lasting streams."""
 
@@ -37,14 +39,17 @@ class LastingStream:
     Parameters
     ----------
     dial : coroutine function
-        Opens a stream to the relay in the scheduler's pod; raises `NoRelayError` where there is none.
+        Opens a stream to the relay in the scheduler's pod, however long that takes; raises `NoRelayError` where the pod
+        has none.
+    again : coroutine function
+        As `dial`, but gives up where the scheduler is gone, and what was under way with it.
     health : Health
         Is told of cuts.
     """
 
-    def __init__(self, dial: Callable[[], Awaitable[Stream]], health: Health) -> None:
-        self._dial, self._health = dial, health
-        self._wire: Any = _shared()
+    def __init__(self, dial: Dial, again: Dial, health: Health) -> None:
+        self._dial, self._again_by, self._health = dial, again, health
+        self._wire: Any = contract.pod_module("lasting")
         self._end: End = self._wire.End()
         self._name = uuid.uuid4().bytes
         self._carrier: Stream | None = None
@@ -59,7 +64,7 @@ class LastingStream:
         NoRelayError, HelmClusterError, OSError
         """
         try:
-            carrier, arrived = await self._carried(self._wire.NEW)
+            carrier, arrived = await self._carried(self._dial, self._wire.NEW)
         except ConnectionRefusedError as error:
             raise NoRelayError from error
         self._tasks = [asyncio.create_task(self._live(carrier, arrived)), asyncio.create_task(self._watch())]
@@ -69,9 +74,10 @@ class LastingStream:
         """The next bytes; empty at the end."""
         return await self._end.read()
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, *parts: bytes) -> None:
         """Send bytes; waits while too many are on their way."""
-        await self._end.write(data)
+        for part in parts:
+            await self._end.write(part)
 
     async def close(self) -> None:
         """Close the stream once what was written is sent."""
@@ -85,9 +91,9 @@ class LastingStream:
         if self._carrier:
             self._carrier.abort()
 
-    async def _carried(self, said: int) -> tuple[_Rest, int]:
+    async def _carried(self, dial: Dial, said: int) -> tuple[_Rest, int]:
         """A carrier on which both greetings have passed, and how much has arrived at the other end."""
-        stream = self._carrier = await self._dial()
+        stream = self._carrier = await dial()
         try:
             greeted = await asyncio.wait_for(self._greet(stream, said), _GREETING)
         except KubernetesError as error:  # the kubelet says that nobody listens
@@ -137,7 +143,7 @@ class LastingStream:
         """The next carrier, however long it takes."""
         while True:
             try:
-                return await self._carried(self._wire.KNOWN)
+                return await self._carried(self._again_by, self._wire.KNOWN)
             except (OSError, asyncio.TimeoutError) as error:
                 self._health.lost(error)
                 await asyncio.sleep(_QUIET / 10)
@@ -169,13 +175,3 @@ class _Rest:
     async def read(self) -> bytes:
         rest, self._rest = self._rest, b""
         return rest or await self._stream.read()
-
-
-def _shared() -> Any:
-    """What both ends share, which is part of the chart."""
-    folder = str(contract.data_path("chart") / "files")
-    if folder not in sys.path:
-        sys.path.append(folder)
-    from dask_kubernetes_helm_pod import lasting  # noqa: PLC0415 - the path was made just now
-
-    return lasting

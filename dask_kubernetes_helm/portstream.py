@@ -19,8 +19,6 @@ import aiohttp
 from dask_kubernetes_helm.errors import KubernetesError
 
 _DATA, _ERROR = 0, 1
-#: Bytes that one message carries; the kubelet's side copies through buffers of 32 KiB.
-_CHUNK = 1 << 16
 #: Seconds that the other side has to answer a closing.
 _CLOSE_TIMEOUT = 2.0
 
@@ -61,10 +59,9 @@ class PortStream:
                 return bytes(payload)
         return b""
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, *parts: bytes) -> None:
         """Send bytes; waits while the connection is congested."""
-        for start in range(0, len(data), _CHUNK):
-            await self._websocket.send_bytes(b"\0" + data[start : start + _CHUNK])
+        await self._websocket.send_bytes(b"".join((b"\0", *parts)))
 
     async def close(self) -> None:
         """Close the stream once what was written is sent; harmless when it is closed already."""

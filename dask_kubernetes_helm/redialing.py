@@ -28,10 +28,15 @@ class Redialer(Generic[S]):
         One attempt.
     health : Health
         Is told of failures; that a stream is of use, only its user can tell.
+    final : tuple of exception classes
+        What trying again would not change; a missing right in any case.
     """
 
-    def __init__(self, dial: Callable[[], Awaitable[S]], health: Health) -> None:
+    def __init__(
+        self, dial: Callable[[], Awaitable[S]], health: Health, final: tuple[type[Exception], ...] = ()
+    ) -> None:
         self._dial, self._health = dial, health
+        self._final = (ForbiddenError, *final)
         self._failed = 0
         self._turn = asyncio.Lock()
 
@@ -40,7 +45,7 @@ class Redialer(Generic[S]):
 
         Raises
         ------
-        ForbiddenError
+        HelmClusterError
             Trying again would change nothing.
         """
         if not self._failed and (stream := await self._attempt()) is not None:
@@ -55,7 +60,7 @@ class Redialer(Generic[S]):
     async def _attempt(self) -> S | None:
         try:
             stream = await asyncio.wait_for(self._dial(), _ATTEMPT)
-        except ForbiddenError as error:
+        except self._final as error:
             self._health.lost(error)
             raise
         except (HelmClusterError, OSError, asyncio.TimeoutError) as error:

@@ -68,11 +68,12 @@ class SchedulerPod:
     async def comm(self, local: int, health: Health) -> Tunnel:
         """Open a local port that leads to the scheduler, by streams that outlive cuts where the pod has a relay."""
         plain = Redialer(lambda: self.dial(contract.COMM_PORT), health)
-        carrier = Redialer(lambda: self._dial(self._port_of_relay), health)
+        first = Redialer(lambda: self._dial(self._port_of_relay), health)
+        again = Redialer(lambda: self._dial(self._port_of_relay), health, (SchedulerUnreachableError,))
 
         async def dial() -> Stream:
             try:
-                return await LastingStream(carrier, health).open()
+                return await LastingStream(first, again, health).open()
             except NoRelayError:
                 stream = await plain()
                 health.found()

@@ -7,17 +7,19 @@ again. It reconnects by design: the local port stays, and each new connection is
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.errors import HelmClusterError, PortInUseError
+
+if TYPE_CHECKING:
+    from dask_kubernetes_helm_pod.pipes import Pipe
 
 logger = logging.getLogger(__name__)
 
 _HOST = "127.0.0.1"
-_READ_SIZE = 1 << 18
 
 
 class Stream(Protocol):
@@ -26,7 +28,7 @@ class Stream(Protocol):
     async def read(self) -> bytes:
         """The next bytes; empty at the end."""
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, *parts: bytes) -> None:
         """Send bytes."""
 
     async def close(self) -> None:
@@ -60,8 +62,9 @@ class Tunnel:
         PortInUseError
             When the local port is taken.
         """
+        pipe = contract.pod_module("pipes").Pipe
         try:
-            self._server = await asyncio.get_running_loop().create_server(self._local, _HOST, self.port)
+            self._server = await asyncio.get_running_loop().create_server(lambda: pipe(self._accept), _HOST, self.port)
         except OSError as error:
             raise PortInUseError(
                 f"The local port {self.port} can't be used for the port-forward: {error.strerror}",
@@ -82,51 +85,30 @@ class Tunnel:
             await self._server.wait_closed()
             self._server = None
 
-    def _local(self) -> asyncio.StreamReaderProtocol:
-        return asyncio.StreamReaderProtocol(_Reader(), self._accept)
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _accept(self, local: Pipe) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve(local))
         self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def _serve(self, local: Pipe) -> None:
         try:
-            await self._carry(reader, writer)
+            await self._carry(local)
+            local.close()
+            await local.closed.wait()
         except (HelmClusterError, OSError, asyncio.TimeoutError) as error:
             logger.debug("port-forward connection ended: %s", error)
-        except asyncio.CancelledError:
-            pass  # close() is ending us; the stream server would log it as an error
         finally:
-            self._connections.discard(task)
-            writer.close()
-            with contextlib.suppress(OSError, asyncio.CancelledError):
-                await writer.wait_closed()
+            local.abort()
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        assert isinstance(reader, _Reader)
-        stream = await _unless(reader.left, self._dial())
+    async def _carry(self, local: Pipe) -> None:
+        stream = await _unless(local.left, self._dial())
         if stream is None:
             return
         try:
-            await _until_one_ends(_out(reader, stream), _in(stream, writer))
+            await _until_one_ends(_lead(local, stream), _lead(stream, local))
             await stream.close()
         finally:
             stream.abort()  # at close() the pod may be gone, and would never answer a polite closing
-
-
-class _Reader(asyncio.StreamReader):
-    """A reader that tells when the other side has left, though what it said was not read yet."""
-
-    def __init__(self) -> None:
-        super().__init__(limit=_READ_SIZE)
-        self.left = asyncio.Event()
-
-    def feed_eof(self) -> None:
-        super().feed_eof()
-        self.left.set()
-
-    def set_exception(self, exc: Exception) -> None:
-        super().set_exception(exc)
-        self.left.set()
 
 
 async def _unless(left: asyncio.Event, dialling: Awaitable[Stream]) -> Stream | None:
@@ -158,12 +140,6 @@ async def _until_one_ends(*directions: Coroutine[Any, Any, None]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _out(reader: asyncio.StreamReader, stream: Stream) -> None:
-    while data := await reader.read(_READ_SIZE):
-        await stream.write(data)
-
-
-async def _in(stream: Stream, writer: asyncio.StreamWriter) -> None:
-    while data := await stream.read():
-        writer.write(data)
-        await writer.drain()
+async def _lead(source: Pipe | Stream, target: Pipe | Stream) -> None:
+    while data := await source.read():
+        await target.write(data)

@@ -11,12 +11,18 @@ import pytest
 from distributed import Client, Scheduler, Worker
 
 from dask_kubernetes_helm import lasting
-from dask_kubernetes_helm.errors import ApiUnreachableError, ForbiddenError, KubernetesError
+from dask_kubernetes_helm.errors import (
+    ApiUnreachableError,
+    ForbiddenError,
+    KubernetesError,
+    SchedulerUnreachableError,
+)
 from dask_kubernetes_helm.health import Health
 from dask_kubernetes_helm.lasting import LastingStream, NoRelayError
 from dask_kubernetes_helm.redialing import Redialer
 from dask_kubernetes_helm.tunnel import Stream, Tunnel
 from dask_kubernetes_helm_pod import relay
+from dask_kubernetes_helm_pod.pipes import Pipe
 from tests.pod.conftest import LOCAL, until
 
 CUTS, TASKS = 10, 400
@@ -32,9 +38,8 @@ class Wires:
     async def dial(self) -> Stream:
         if self.error:
             raise self.error
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        _, wire = await asyncio.get_running_loop().create_connection(_Wire, "127.0.0.1", self.port)
         self.made += 1
-        wire = _Wire(reader, writer)
         self.open.append(wire)
         return wire
 
@@ -44,9 +49,9 @@ class Wires:
         self.open.clear()
 
 
-class _Wire(relay.Connection):
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        super().__init__(reader, writer)
+class _Wire(Pipe):
+    def __init__(self) -> None:
+        super().__init__()
         self.silent = False
 
     async def read(self) -> bytes:
@@ -67,8 +72,8 @@ async def relayed(scheduler: Scheduler) -> AsyncIterator[relay.Relay]:
 
 @asynccontextmanager
 async def tunnelled(dial: Callable[[], Awaitable[Stream]], health: Health) -> AsyncIterator[str]:
-    redialer = Redialer(dial, health)
-    tunnel = await Tunnel(lambda: LastingStream(redialer, health).open()).start()
+    first, again = Redialer(dial, health), Redialer(dial, health, (SchedulerUnreachableError,))
+    tunnel = await Tunnel(lambda: LastingStream(first, again, health).open()).start()
     yield f"tcp://{tunnel.host}:{tunnel.port}"
     await tunnel.close()
 
@@ -163,6 +168,22 @@ async def test_another_scheduler(scheduler: Scheduler) -> None:
             await writer.wait_closed()
 
 
+async def test_a_scheduler_that_is_gone(scheduler: Scheduler) -> None:
+    """Where there is no scheduler any more the local connection ends, rather than wait for what can't come back."""
+    wires, health = Wires(0), Health()
+    async with tunnelled(wires.dial, health) as address, relayed(scheduler) as far:
+        wires.port = far.port
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
+        assert await asyncio.wait_for(reader.read(1), 10)
+        wires.error = SchedulerUnreachableError("The scheduler has no running pod")
+        wires.cut()
+        while await asyncio.wait_for(reader.read(1 << 16), 10):
+            pass
+        assert health.error == "The scheduler has no running pod"
+        writer.close()
+        await writer.wait_closed()
+
+
 async def test_a_pod_without_a_relay() -> None:
     """Where nobody listens for lasting streams that is told at once, so that a plain one can be opened."""
 
@@ -180,7 +201,7 @@ async def test_a_pod_without_a_relay() -> None:
         return Refused()
 
     with pytest.raises(NoRelayError):
-        await LastingStream(dial, Health()).open()  # type: ignore[arg-type]
+        await LastingStream(dial, dial, Health()).open()  # type: ignore[arg-type]
 
 
 async def test_what_waiting_would_not_change() -> None:

@@ -31,7 +31,7 @@ def dask_setup(scheduler: Any) -> None:
         scheduler.drawing = asyncio.ensure_future(drawn)
 
 
-def dask_teardown(scheduler: Any) -> None:
+async def dask_teardown(scheduler: Any) -> None:
     """End with it."""
     if scheduler.relay:
-        scheduler.relay.stop()
+        await asyncio.to_thread(scheduler.relay.stop)

@@ -13,6 +13,7 @@ import pytest
 from distributed import Scheduler
 
 from dask_kubernetes_helm_pod import lasting, relay
+from dask_kubernetes_helm_pod.pipes import Pipe
 
 from .conftest import free_port, mounted, until
 
@@ -40,14 +41,13 @@ class Near:
 
     def __init__(self, port: int) -> None:
         self.end, self.name, self._port = lasting.End(), uuid.uuid4().bytes, port
-        self.carrier: relay.Connection | None = None
+        self.carrier: Pipe | None = None
         self.carriers, self.said = 0, lasting.NEW
 
-    async def greet(self, said: int = lasting.NEW) -> tuple[relay.Connection, int, int]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        carrier = relay.Connection(reader, writer)
+    async def greet(self, said: int = lasting.NEW) -> tuple[Pipe, int, int]:
+        _, carrier = await asyncio.get_running_loop().create_connection(Pipe, "127.0.0.1", self._port)
         await carrier.write(lasting.greeting(said, self.name, self.end.received))
-        answer, _, arrived = lasting.read_greeting(await reader.readexactly(lasting.GREETING))
+        answer, _, arrived = lasting.read_greeting(await carrier.read_exactly(lasting.GREETING))
         return carrier, answer, arrived
 
     async def live(self) -> None:

@@ -36,7 +36,7 @@ class Carrier(Protocol):
     async def read(self) -> bytes:
         """The next bytes; empty at the end."""
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, *parts: bytes) -> None:
         """Send bytes; waits while it is congested."""
 
 
@@ -179,7 +179,7 @@ class End:
             elif self._next < len(self._kept):
                 piece = self._kept[self._next]
                 self._next += 1
-                await carrier.write(_HEAD.pack(_DATA, len(piece)) + piece)
+                await carrier.write(_HEAD.pack(_DATA, len(piece)), piece)
             elif self._ended:
                 await carrier.write(_HEAD.pack(_END, 0))
                 self._sent.set()

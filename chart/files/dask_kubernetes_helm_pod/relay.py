@@ -15,51 +15,29 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Coroutine
 from time import monotonic
 from typing import Any
 
 from dask_kubernetes_helm_pod import lasting
+from dask_kubernetes_helm_pod.pipes import Pipe
 
 logger = logging.getLogger("distributed.scheduler.relay")
 
 #: Seconds for which a stream waits for its next carrier; clients whose streams wait count as away meanwhile.
 HOLD = 120.0
 #: Seconds that a greeting may take, and the last words.
-_PATIENCE = 10.0
-_HOST, _READ = "127.0.0.1", 1 << 18
-
-
-class Connection:
-    """A connection as something to read from and to write to."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-
-    async def read(self) -> bytes:
-        """The next bytes; empty at the end."""
-        return await self._reader.read(_READ)
-
-    async def write(self, data: bytes) -> None:
-        """Send bytes."""
-        self._writer.write(data)
-        await self._writer.drain()
-
-    def close(self) -> None:
-        """End it once what was written is sent."""
-        self._writer.close()
-
-    def abort(self) -> None:
-        """End it at once."""
-        self._writer.transport.abort()
+_PATIENCE, _LAST = 10.0, 1.0
+_HOST = "127.0.0.1"
 
 
 class _Stream:
     """One client's stream: a connection to the scheduler, and the carrier of the time."""
 
-    def __init__(self, scheduler: Connection, port: int, hold: float) -> None:
-        self.end, self.port = lasting.End(), port
+    def __init__(self, scheduler: Pipe, hold: float) -> None:
+        self.end, self.port = lasting.End(), scheduler.port
         self.left: float | None = None
-        self.carrier: Connection | None = None
+        self.carrier: Pipe | None = None
         #: Who has the carrier of the time; the next one takes its place.
         self.holder: asyncio.Task[None] | None = None
         self.one = asyncio.Lock()
@@ -148,7 +126,7 @@ class Relay:
 
     async def _serve(self) -> None:
         self._ended = asyncio.Event()
-        server = await asyncio.start_server(self._accept, sock=self._listener, limit=_READ)
+        server = await self._loop.create_server(lambda: Pipe(self._accept), sock=self._listener)
         self._ready.set()
         while not self._ended.is_set():
             with contextlib.suppress(asyncio.TimeoutError):
@@ -157,32 +135,35 @@ class Relay:
                 if stream.left and monotonic() - stream.left > self._hold:
                     stream.close()
         server.close()
+        carried = [stream.end.end(_LAST) for stream in self._streams.values() if stream.carrier]
+        await asyncio.gather(*carried)  # clients are told, rather than left to look for the next scheduler here
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0.01)  # sockets close in the loop's next rounds
 
-    def _keep(self, task: asyncio.Task[None]) -> None:
+    def _keep(self, life: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(life)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._keep(task)
-        carrier = Connection(reader, writer)
+    def _accept(self, carrier: Pipe) -> None:
+        self._keep(self._welcome(carrier))
+
+    async def _welcome(self, carrier: Pipe) -> None:
         try:
-            greeting = await asyncio.wait_for(reader.readexactly(lasting.GREETING), _PATIENCE)
+            greeting = await asyncio.wait_for(carrier.read_exactly(lasting.GREETING), _PATIENCE)
             said, name, arrived = lasting.read_greeting(greeting)
             stream = self._streams.get(name) or (await self._open(name) if said == lasting.NEW else None)
             if stream is None:
                 await carrier.write(lasting.greeting(lasting.GONE, name, 0))
-                writer.close()
-                await writer.wait_closed()
+                carrier.close()
+                await carrier.closed.wait()
             else:
                 await self._carry(stream, name, carrier, arrived)
-        except (OSError, EOFError, asyncio.TimeoutError) as error:
+        except (OSError, asyncio.TimeoutError) as error:
             logger.debug("a carrier ended: %s", error)
         except asyncio.CancelledError:
             pass  # the next carrier is there, or the scheduler ends
@@ -190,15 +171,12 @@ class Relay:
             carrier.abort()
 
     async def _open(self, name: bytes) -> _Stream:
-        reader, writer = await asyncio.open_connection(_HOST, self._target, limit=_READ)
-        stream = _Stream(Connection(reader, writer), writer.get_extra_info("sockname")[1], self._hold)
-        self._streams[name] = stream
-        life = asyncio.create_task(stream.live())
-        life.add_done_callback(lambda _: self._streams.pop(name, None))
-        self._keep(life)
+        _, scheduler = await self._loop.create_connection(Pipe, _HOST, self._target)
+        stream = self._streams[name] = _Stream(scheduler, self._hold)
+        self._keep(stream.live()).add_done_callback(lambda _: self._streams.pop(name, None))
         return stream
 
-    async def _carry(self, stream: _Stream, name: bytes, carrier: Connection, arrived: int) -> None:
+    async def _carry(self, stream: _Stream, name: bytes, carrier: Pipe, arrived: int) -> None:
         if stream.holder:  # it is cut, though that may not have shown here
             stream.holder.cancel()
         async with stream.one:
