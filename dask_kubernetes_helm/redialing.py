@@ -36,7 +36,7 @@ class Redialer(Generic[S]):
         self, dial: Callable[[], Awaitable[S]], health: Health, final: tuple[type[Exception], ...] = ()
     ) -> None:
         self._dial, self._health = dial, health
-        self._final = (ForbiddenError, *final)
+        self._final: tuple[type[Exception], ...] = (ForbiddenError, *final)
         self._failed = 0
         self._turn = asyncio.Lock()
 
