@@ -19,6 +19,8 @@ import aiohttp
 from dask_kubernetes_helm.errors import KubernetesError
 
 _DATA, _ERROR = 0, 1
+#: Bytes that may wait to be sent; with less than a few messages the way out runs dry in between.
+_BUFFER = 1 << 20
 #: Seconds that the other side has to answer a closing.
 _CLOSE_TIMEOUT = 2.0
 
@@ -36,6 +38,8 @@ class PortStream:
         self._websocket = websocket
         connection = websocket._response.connection  # noqa: SLF001 - the only way to its transport
         self._transport = connection.transport if connection else None
+        if self._transport is not None:
+            self._transport.set_write_buffer_limits(high=_BUFFER)
         self._greeted: set[int] = set()
 
     async def read(self) -> bytes:

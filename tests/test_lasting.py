@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import pytest
 from distributed import Client, Scheduler, Worker
@@ -21,7 +22,7 @@ from dask_kubernetes_helm.health import Health
 from dask_kubernetes_helm.lasting import LastingStream, NoRelayError
 from dask_kubernetes_helm.redialing import Redialer
 from dask_kubernetes_helm.tunnel import Stream, Tunnel
-from dask_kubernetes_helm_pod import relay
+from dask_kubernetes_helm_pod import agent, relay
 from dask_kubernetes_helm_pod.pipes import Pipe
 from tests.pod.conftest import LOCAL, until
 
@@ -135,6 +136,24 @@ async def test_an_api_that_is_away_is_awaited(scheduler: Scheduler, caplog: pyte
             assert await asyncio.wait_for(future.result(), 20) == 9
             assert health.state == "open"
     assert [record.message for record in caplog.records if "is cut" in record.message].__len__() == 1
+
+
+async def test_a_client_that_is_cut_off_counts_as_away(scheduler: Scheduler) -> None:
+    """The agent takes a client for gone while its connection is only kept for it, and for there once it is back."""
+    async with relayed(scheduler) as far:
+        scheduler.relay = far
+        asked = SimpleNamespace(_scheduler=scheduler)
+        wires, health = Wires(far.port), Health()
+        async with (
+            tunnelled(wires.dial, health) as address,
+            Client(address, asynchronous=True) as client,
+        ):
+            assert not agent.Agent._is_away(asked, client.id)  # type: ignore[arg-type]
+            wires.error = ApiUnreachableError("away")
+            wires.cut()
+            await until(lambda: agent.Agent._is_away(asked, client.id))  # type: ignore[arg-type]
+            wires.error = None
+            await until(lambda: not agent.Agent._is_away(asked, client.id))  # type: ignore[arg-type]
 
 
 async def test_a_wire_that_dies_without_a_word(scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch) -> None:
