@@ -137,8 +137,8 @@ sbom: package ## tell what is in the wheel's environment (CycloneDX), and with I
 	@$(BIN)/python -m tests.publishing.sbom dist/*.whl $(if $(IMAGE_ARCHIVE),--image $(IMAGE_ARCHIVE))
 
 .PHONY: bench
-bench: $(STAMP) cluster ## measure: start to first result, also beside classic, import time, port-forward, nanny, encryption
-	@$(ENTER); for name in first_result kubecluster import_time port_forward nanny tls; do $(BIN)/python -m bench.$$name; done
+bench: $(STAMP) cluster ## measure: start to first result, also beside classic, import time, port-forward, idling, nanny, encryption
+	@$(ENTER); for name in first_result kubecluster import_time port_forward idle nanny tls; do $(BIN)/python -m bench.$$name; done
 
 .PHONY: bench-elasticity
 bench-elasticity: $(STAMP) cluster ## measure growing and shrinking side by side with peers; WRITE=1 writes docs/elasticity.md

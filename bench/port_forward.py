@@ -1,7 +1,10 @@
 """A port of a pod, reached by our port-forward, kr8s's, the official client's, kubectl's, and at the pod's own address.
 
 A server in the pod sends, takes, or echoes; what is measured is the throughput of one connection in each direction, the
-round trip of a small message, and the time until a new connection has carried its first byte. The ways take turns.
+round trip of a small message, and the time until a new connection has carried its first byte. The ways take turns. Ours
+is measured as Dask's comm has it, with the relay in the pod that lets a connection outlive cuts, and without.
+
+With --memory: how much the memory of a process grows that moves 1 GiB each way.
 """
 
 from __future__ import annotations
@@ -9,11 +12,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import functools
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from statistics import median
 
 from kr8s.objects import Pod
@@ -22,12 +28,21 @@ from kubernetes import config as official_config
 from kubernetes.stream import portforward
 
 from bench import common
+from dask_kubernetes_helm.health import Health
 from dask_kubernetes_helm.kube import Kube
-from dask_kubernetes_helm.tunnel import Tunnel
+from dask_kubernetes_helm.lasting import LastingStream
+from dask_kubernetes_helm.tunnel import Stream, Tunnel
 
-PORT, SIZE, PINGS = 9000, 64 << 20, 500
+PORT, RELAY, SIZE, PINGS = 9000, 9001, 64 << 20, 500
+_FILES = common.ROOT / "chart/files/dask_kubernetes_helm_pod"
 _SERVER = f"""
-import socket, threading
+import socket, sys, threading, types
+package = sys.modules["dask_kubernetes_helm_pod"] = types.ModuleType("dask_kubernetes_helm_pod")
+for name, source in {[(name, (_FILES / f"{name}.py").read_text()) for name in ("lasting", "pipes", "relay")]!r}:
+    module = sys.modules["dask_kubernetes_helm_pod." + name] = types.ModuleType(name)
+    setattr(package, name, module)
+    exec(source, module.__dict__)
+package.relay.Relay({RELAY}, {PORT}).start()
 block = b"x" * (1 << 20)
 def serve(peer):
     with peer:
@@ -56,14 +71,21 @@ def direct(namespace: str, pod: str) -> Iterator[tuple[str, int]]:
 
 
 @contextlib.contextmanager
-def ours(namespace: str, pod: str) -> Iterator[tuple[str, int]]:
+def ours(namespace: str, pod: str, *, lasting: bool = True) -> Iterator[tuple[str, int]]:
     """The package's tunnel, in a loop of its own as in Dask."""
     loop, stop, ready = asyncio.new_event_loop(), asyncio.Event(), threading.Event()
     address = []
 
     async def carry() -> None:
-        kube = await Kube.connect(None, namespace)
-        tunnel = await Tunnel(lambda: kube.dial(pod, PORT)).start()
+        kube, health = await Kube.connect(None, namespace), Health()
+
+        async def carrier() -> Stream:
+            return await kube.dial(pod, RELAY)
+
+        async def outliving() -> Stream:
+            return await LastingStream(carrier, carrier, health).open()
+
+        tunnel = await Tunnel(outliving if lasting else lambda: kube.dial(pod, PORT)).start()
         address.append((tunnel.host, tunnel.port))
         ready.set()
         await stop.wait()
@@ -128,6 +150,7 @@ def kubectl(namespace: str, pod: str) -> Iterator[tuple[str, int]]:
 WAYS: dict[str, Way] = {
     "direct": direct,
     "ours": ours,
+    "ours, plain": functools.partial(ours, lasting=False),
     "kubectl": kubectl,
     "kr8s": kr8s,
     "official client": official_client,
@@ -185,27 +208,63 @@ def measure(address: tuple[str, int]) -> dict[str, float]:
     return figures
 
 
-def main() -> None:
-    """Measure."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tries", type=int, default=3)
-    options = parser.parse_args()
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in WAYS}
+def _resident() -> int:
+    """This process's memory in bytes."""
+    with Path("/proc/self/status").open() as status:
+        return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmRSS"))
+
+
+def _grow(namespace: str) -> None:
+    """Move a gigabyte each way, and print by how much this process has grown since the first 64 MiB."""
+    with ours(namespace, "server") as address:
+        measure(address)
+        before = _resident()
+        for _ in range((1 << 30) // SIZE - 1):
+            measure(address)
+        print((_resident() - before) / 1e6)
+
+
+@contextlib.contextmanager
+def _served() -> Iterator[str]:
+    """A namespace with the server in it."""
     with common.namespace() as namespace:
         kubectl = ("kubectl", "--namespace", namespace)
         common.run(*kubectl, "run", "server", f"--image={common.image()}", "--command", "--", "python", "-c", _SERVER)
         common.run(*kubectl, "wait", "pod/server", "--for=condition=Ready", "--timeout=60s")
         _await_server(namespace)
-        for number in range(options.tries):
-            for name, way in WAYS.items():
-                common.say(f"port-forward: {name}, try {number + 1} of {options.tries}")
-                with way(namespace, "server") as address:
-                    found[name].append(measure(address))
+        yield namespace
         common.run(*kubectl, "delete", "pod", "server", "--now")
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tries", type=int, default=3)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--memory", action="store_true", help="growth of a process that moves 1 GiB each way")
+    parser.add_argument("--grow", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.grow:
+        _grow(options.grow)
+        return
+    if options.memory:
+        with _served() as namespace:
+            command = [sys.executable, "-m", "bench.port_forward", "--grow", namespace]
+            grown = float(common.run(*command).split()[-1])
+        common.show("Memory", ["", "MB more after 1 GiB each way"], [("ours", grown)])
+        return
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in options.ways}
+    with _served() as namespace:
+        for number in range(options.tries):
+            for name in options.ways:
+                common.say(f"port-forward: {name}, try {number + 1} of {options.tries}")
+                with WAYS[name](namespace, "server") as address:
+                    found[name].append(measure(address))
     columns = ["connect ms", "round trip ms", "down MiB/s", "up MiB/s"]
     medians = {name: [median([try_[column] for try_ in tries]) for column in columns] for name, tries in found.items()}
-    rows = [(name, *figures, figures[2] / medians["kubectl"][2]) for name, figures in medians.items()]
-    common.show("Port-forward, one connection", ["", *columns, "down over kubectl"], rows)
+    against = medians.get("kubectl", next(iter(medians.values())))
+    rows = [(name, *figures, figures[2] / against[2], figures[3] / against[3]) for name, figures in medians.items()]
+    common.show("Port-forward, one connection", ["", *columns, "down over kubectl", "up over kubectl"], rows)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dask_kubernetes_helm import config, contract, naming
+from dask_kubernetes_helm import config, contract, naming, versions
 from dask_kubernetes_helm.errors import InvalidArgumentError, InvalidTypeError
 
 if TYPE_CHECKING:
@@ -70,10 +70,10 @@ class Arguments:
 
 
 def layers(values: Any, environment: str | None = None) -> list[Layer]:
-    """Read values; see `values.layers`."""
+    """Read values; see `values.layers`. An image's tag ``match-client`` becomes that of this client's versions."""
     from dask_kubernetes_helm import values as reader  # noqa: PLC0415 - its libraries are slow to import
 
-    return reader.layers(values, environment)
+    return versions.settled(reader.layers(values, environment))
 
 
 def wanted_replicas(layers: list[Layer]) -> int | None:
@@ -130,13 +130,18 @@ def image_values(image: str) -> dict[str, str]:
     --------
     >>> image_values("localhost:5000/dask:2026.8.0")
     {'repository': 'localhost:5000/dask', 'tag': '2026.8.0'}
+
+    The tag ``match-client`` is that of Dask's own images with this client's versions of Dask and Python.
     """
     match = _IMAGE.fullmatch(image) if isinstance(image, str) else None
     if not match:
         raise InvalidArgumentError(
             f"image is {image!r}, which names no image", cure="Give repository[:tag][@sha256:...]."
         )
-    return {key: part for key, part in match.groupdict().items() if part}
+    parts = {key: part for key, part in match.groupdict().items() if part}
+    if parts.get("tag") == versions.MATCH_CLIENT:
+        parts["tag"] = versions.own_tag()
+    return parts
 
 
 def group_values(

@@ -1,7 +1,7 @@
 """A Dask cluster that is a release of the chart: Dask's `Cluster` contract, bound to a release's life.
 
-Belongs here: what any front has in common: starting, following the scheduler, closing, being shown. Never here: a
-front's own arguments and verbs (cluster.py), or details of Kubernetes and Helm.
+Belongs here: what any front has in common: starting, closing, being shown. Never here: a front's own arguments and
+verbs (cluster.py), keeping in touch with the scheduler (connected.py), or details of Kubernetes and Helm.
 
 The modules that talk to the outside are imported when a cluster starts, in a thread: the libraries behind them take a
 second, which neither `import dask_kubernetes_helm` nor the event loop should.
@@ -19,23 +19,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import dask.widgets
 from distributed.core import Status, rpc
-from distributed.deploy import Cluster
-from distributed.utils import Log, Logs, NoOpAwaitable, format_dashboard_link
+from distributed.utils import Log, Logs, NoOpAwaitable
 
-from dask_kubernetes_helm import contract, routing
+from dask_kubernetes_helm import contract
+from dask_kubernetes_helm.connected import ConnectedCluster
 from dask_kubernetes_helm.errors import ClusterClosedError, HelmClusterError
 from dask_kubernetes_helm.hosting import RemoteScheduler
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
 
-    from dask_kubernetes_helm.connect import Connection
+    from dask_kubernetes_helm.doctor import Permissions
     from dask_kubernetes_helm.kube import Kube
     from dask_kubernetes_helm.lifecycle import ManagedRelease, Plan
     from dask_kubernetes_helm.progress import Progress
 
-#: Seconds between attempts to follow the scheduler again after it was lost.
-_RESUBSCRIBE = 1.0
 #: Seconds that closing may take when the interpreter ends.
 _EXIT_TIMEOUT = 60
 
@@ -51,7 +49,7 @@ class Arguments(Protocol):
         """What to install."""
 
 
-class ReleaseCluster(Cluster):
+class ReleaseCluster(ConnectedCluster):
     """A cluster bound to a release; starts when it is made, or when it is awaited.
 
     Parameters
@@ -82,13 +80,12 @@ class ReleaseCluster(Cluster):
         quiet: bool,
         host: RemoteScheduler | None = None,
     ) -> None:
-        self._host = host or RemoteScheduler()
+        self._host: RemoteScheduler = host or RemoteScheduler()
         self._arguments, self._attach, self.shutdown_on_close = arguments, attach, shutdown_on_close
         self._release: ManagedRelease | None = None
         self._starting: asyncio.Task[Any] | None = None
         self._started = False
         self._ending: asyncio.Task[None] | None = None
-        self.status: Status
         super().__init__(asynchronous=asynchronous, loop=loop, quiet=quiet, name=name)
         if not self.called_from_running_loop:
             self._loop_runner.start()
@@ -144,23 +141,6 @@ class ReleaseCluster(Cluster):
     async def _prepare(self, plan: Plan, kube: Kube) -> Plan:
         """Do what comes before the release; what to install then."""
         return await self._host.prepare(plan, kube)
-
-    async def _watch_worker_status(self, comm: Any) -> None:
-        """Follow the scheduler; where it restarts, follow the new one."""
-        while self.status in (Status.created, Status.running):
-            await super()._watch_worker_status(comm)
-            while self.status == Status.running:
-                await asyncio.sleep(_RESUBSCRIBE)
-                with contextlib.suppress(OSError):
-                    self._watch_worker_status_comm = comm = await self._subscribe()
-                    break
-
-    async def _subscribe(self) -> Any:
-        comm = await self.scheduler_comm.live_comm()
-        await comm.write({"op": "subscribe_worker_status"})
-        self.scheduler_info.clear()
-        self.scheduler_info.update(await comm.read())
-        return comm
 
     # Ending ---------------------------------------------------------------------------------------------
 
@@ -228,22 +208,6 @@ class ReleaseCluster(Cluster):
         return self._release.namespace if self._release else str(self._arguments.namespace)
 
     @property
-    def dashboard_link(self) -> str:
-        """Link to the dashboard, by the user's `distributed.dashboard.link`, else the release's; empty without one."""
-        if self.connection is None or "dashboard" not in self.scheduler_info.get("services", {}):
-            return ""
-        link, place = self.connection.link, self.connection.dashboard
-        return routing.link(link, *place) or str(format_dashboard_link(*place))
-
-    @property
-    def connection(self) -> Connection | None:
-        """By which route the scheduler is reached, and why."""
-        return self._host.connection
-
-    #: Certificates for connections, which Dask's Client takes from here; None where there is no encryption.
-    security = property(lambda self: self._host.security)
-
-    @property
     def workers(self) -> tuple[str, ...]:
         """One token for each worker that is asked for: the names of those there, then ``pending-0`` and so on."""
         wanted = sum(self._release.replicas.values()) if self._release else 0
@@ -265,6 +229,30 @@ class ReleaseCluster(Cluster):
                 if wanted is None or pod in wanted:
                     logs[pod] = Log(text)
         return logs
+
+    def permissions(self) -> Any:
+        """Which features the credentials have the permissions for, and the Role that adds what is lacking.
+
+        Returns
+        -------
+        dask_kubernetes_helm.doctor.Permissions
+            As text, in notebooks as a table, and by `to_dict()` as plain data.
+
+        Raises
+        ------
+        KubernetesError
+
+        Examples
+        --------
+        >>> print(cluster.permissions().role)  # doctest: +SKIP
+        """
+        return self.sync(self._permissions)
+
+    async def _permissions(self) -> Permissions:
+        from dask_kubernetes_helm import doctor  # noqa: PLC0415 - see the module's charter
+
+        release = self._open_release()
+        return await doctor.examine(release.kube, release.client_secret)
 
     def _repr_html_(self, cluster_status: str | None = None) -> str:
         release = self._release

@@ -2,8 +2,9 @@
 
 Belongs here: choosing a route, waiting until it is there, and holding it open. Never here: Dask's own protocol, or
 retries of it; reading what a Service offers (routing.py).
-Inside the cluster the Service's name is enough, whatever its type; outside, a load balancer or a node's port leads
-there if the Service has one that can be used from here, else a port-forward of our own through the API server.
+An address that the user has told comes before all. Inside the cluster the Service's name is enough, whatever its type;
+outside, a load balancer or a node's port leads there if the Service has one that can be used from here, else a
+port-forward of our own through the API server.
 """
 
 from __future__ import annotations
@@ -14,20 +15,20 @@ import math
 import os
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 from dask_kubernetes_helm import contract, diagnosis, routing
-from dask_kubernetes_helm.errors import (
-    LoadBalancerTimeoutError,
-    StartTimeoutError,
-)
+from dask_kubernetes_helm.connection import Connection
+from dask_kubernetes_helm.errors import LoadBalancerTimeoutError, SchedulerUnreachableError, StartTimeoutError
+from dask_kubernetes_helm.health import Health
 from dask_kubernetes_helm.kube import Kube, Object
 from dask_kubernetes_helm.progress import Progress
 from dask_kubernetes_helm.routing import Routing
 from dask_kubernetes_helm.schedulerpod import SchedulerPod
-from dask_kubernetes_helm.tunnel import Tunnel
 from dask_kubernetes_helm.watching import Watcher
+
+__all__ = ["IN_CLUSTER", "Connection", "Router", "accepts"]
 
 T = TypeVar("T")
 
@@ -39,55 +40,6 @@ _DNS_TIMEOUT, _DNS_INTERVAL = 2.0, 0.5
 _TRIAL = 2.0
 #: Seconds that one attempt may take before the scheduler listens, and between attempts.
 _ATTEMPT, _INTERVAL = 0.5, 0.2
-
-
-@dataclass
-class Connection:
-    """An open route to a scheduler.
-
-    Attributes
-    ----------
-    route : str
-        ``"in-cluster DNS"``, ``"load balancer"``, ``"node port"`` or ``"port-forward"``.
-    reason : str
-        Why this one.
-    host : str
-        Where to reach it, as URLs have it.
-    comm_port, dashboard_port : int
-        Ports there.
-    scheme : str
-        ``"tcp"`` or ``"tls"``.
-    dashboard_host : str
-        Where to reach the dashboard, if that is elsewhere.
-    link : str
-        The release's template of dashboard links; empty where it has none.
-    """
-
-    route: str
-    reason: str
-    host: str
-    comm_port: int
-    dashboard_port: int
-    scheme: str = "tcp"
-    tunnels: list[Tunnel] = field(default_factory=list, repr=False)
-    dashboard_host: str = ""
-    link: str = ""
-
-    @property
-    def address(self) -> str:
-        """The scheduler's address for this process."""
-        return f"{self.scheme}://{self.host}:{self.comm_port}"
-
-    @property
-    def dashboard(self) -> tuple[str, int]:
-        """Host and port of the dashboard."""
-        return self.dashboard_host or self.host, self.dashboard_port
-
-    async def close(self) -> None:
-        """Give the route up."""
-        for tunnel in self.tunnels:
-            await tunnel.close()
-        self.tunnels.clear()
 
 
 @dataclass(frozen=True)
@@ -134,13 +86,32 @@ class Router:
             There was no load balancer in time.
         StartError
             The scheduler's pod does not come up.
+        SchedulerUnreachableError
+            Nothing answers at the address that was told.
         """
+        if self.wanted.address:
+            return await self._told()
         found = await self._direct()
         return found if isinstance(found, Connection) else await self._forward(found)
 
     @property
     def _service_name(self) -> str:
         return str(self.service["metadata"]["name"])
+
+    async def _told(self) -> Connection:
+        """The route by the user's own word, which nothing replaces."""
+        host, port = self.wanted.place(self.release, self.kube.namespace)
+        found = await self._tried("address", lambda _: host, port=port)
+        if isinstance(found, str):
+            raise SchedulerUnreachableError(
+                f"The scheduler is Ready, but nothing answers at {routing.url_host(host)}:{port}, where "
+                "kubernetes.scheduler-address has it",
+                cure="Correct it, or leave it out: then the Service, or a port-forward, leads there.",
+                release=self.release,
+                namespace=self.kube.namespace,
+            )
+        found.reason, found.comm_port = "kubernetes.scheduler-address names it", port
+        return found
 
     async def _direct(self) -> Connection | str:
         """A route without a port-forward, or why there is none."""
@@ -204,9 +175,11 @@ class Router:
         self.progress.done("load balancer", f"provisioned at {found}")
         return found
 
-    async def _tried(self, route: str, host_for: Callable[[Object], str], ports: str = "port") -> Connection | str:
+    async def _tried(
+        self, route: str, host_for: Callable[[Object], str], ports: str = "port", port: int = 0
+    ) -> Connection | str:
         """A route, if it takes connections from here once the scheduler listens; else why not."""
-        port, deadline = routing.ports(self.service, ports)[0], math.inf
+        port, deadline = port or routing.ports(self.service, ports)[0], math.inf
 
         async def judged() -> Connection | str | None:
             nonlocal deadline
@@ -230,18 +203,15 @@ class Router:
     # By a port-forward ----------------------------------------------------------------------------------
 
     async def _forward(self, reason: str) -> Connection:
-        pod = SchedulerPod(self.kube, self.release)
-        tunnels: list[Tunnel] = []
-        ports = (contract.COMM_PORT, self.wanted.comm_port), (contract.DASHBOARD_PORT, self.wanted.dashboard_port)
+        pod, health = SchedulerPod(self.kube, self.release), Health()
+        comm = await pod.comm(self.wanted.comm_port, health)
         try:
-            for remote, local in ports:
-                tunnels.append(await pod.tunnel(remote, local))
+            dashboard = await pod.tunnel(contract.DASHBOARD_PORT, self.wanted.dashboard_port)
         except BaseException:
-            for tunnel in tunnels:
-                await tunnel.close()
+            await comm.close()
             raise
-        comm, dashboard = tunnels
-        return Connection("port-forward", reason, comm.host, comm.port, dashboard.port, self.wanted.scheme, tunnels)
+        tunnels, scheme = [comm, dashboard], self.wanted.scheme
+        return Connection("port-forward", reason, comm.host, comm.port, dashboard.port, scheme, tunnels, health=health)
 
 
 def _is_started(pod: Object) -> bool:

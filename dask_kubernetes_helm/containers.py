@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from dask_kubernetes_helm import sizing
+from dask_kubernetes_helm import sizing, versions
 from dask_kubernetes_helm.commands import Command, Role
 from dask_kubernetes_helm.errors import PodTemplateError
 
@@ -55,6 +55,8 @@ def image(dask: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
         what = f"is {given!r}, which names no image" if given else "is missing"
         raise PodTemplateError(f"spec.containers[0].image {what}", cure="Give repository[:tag][@sha256:...].")
     parts = {key: part for key, part in match.groupdict().items() if part}
+    if parts.get("tag") == versions.MATCH_CLIENT:
+        parts["tag"] = versions.own_tag()
     if "digest" not in parts:
         parts.setdefault("tag", "latest")
     # What Kubernetes does where nothing is said.

@@ -6,7 +6,10 @@ Belongs here: every constant that a template and a Python line must agree on. Ne
 
 from __future__ import annotations
 
+import importlib
+import sys
 from pathlib import Path
+from types import ModuleType
 
 #: Marks every object of this chart, whatever `nameOverride` says.
 PART_OF_LABEL, PART_OF = "app.kubernetes.io/part-of", "dask-kubernetes-helm"
@@ -33,6 +36,9 @@ DEFAULT_GROUP = "default"
 
 #: On the scheduler's Deployment: which Secret has a client's certificates, and under which keys.
 CLIENT_TLS = "dask.org/client-tls"
+
+#: By which the scheduler's container knows where to take lasting streams.
+RELAY_VARIABLE = "DASKHELM_RELAY_PORT"
 
 COMM_PORT, COMM_PORT_NAME = 8786, "tcp-comm"
 DASHBOARD_PORT, DASHBOARD_PORT_NAME = 8787, "http-dashboard"
@@ -95,6 +101,20 @@ def data_path(kind: str) -> Path:
     """Where `chart`, `values` or `roles` lies: inside an installed wheel, or beside the package in a checkout."""
     packed = _HERE / "_data" / kind
     return packed if packed.is_dir() else _HERE.parent / ("docs/roles" if kind == "roles" else kind)
+
+
+def pod_module(name: str) -> ModuleType:
+    """A module of what runs in the pods, which is a part of the chart; for what both ends have to agree on.
+
+    Examples
+    --------
+    >>> pod_module("lasting").NEW
+    0
+    """
+    folder = str(data_path("chart") / "files")
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return importlib.import_module(f"dask_kubernetes_helm_pod.{name}")
 
 
 def chart_path() -> Path:

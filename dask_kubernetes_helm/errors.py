@@ -46,8 +46,10 @@ particular failure (that is said where it is raised). The tree::
         StartTimeoutError                (also a TimeoutError)
           LoadBalancerTimeoutError       no load balancer was provisioned in time
       SchedulerUnreachableError          pods are up, the port is not
+      VersionMismatchError               client and image have versions that are known not to work together
       PortInUseError                     the asked-for local port is taken (also an OSError)
     TemplateWarning                      (a UserWarning) something of a pod template is carried out otherwise
+    VersionMismatchWarning               (a UserWarning) client and image have different versions
 """
 
 from __future__ import annotations
@@ -269,9 +271,17 @@ class SchedulerUnreachableError(HelmClusterError):
     """The scheduler's pod is up, but its port does not answer."""
 
 
+class VersionMismatchError(HelmClusterError):
+    """Client and image have versions that are known not to work together."""
+
+
 class PortInUseError(HelmClusterError, OSError):
     """The local port that was asked for is taken."""
 
 
 class TemplateWarning(UserWarning):
     """Something of a pod template, or of a call written for classic dask-kubernetes, is carried out otherwise."""
+
+
+class VersionMismatchWarning(UserWarning):
+    """Client and image have different versions of Python, Dask, or what carries its messages."""

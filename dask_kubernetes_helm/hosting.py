@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed.core import rpc
 
-from dask_kubernetes_helm import contract
+from dask_kubernetes_helm import contract, versions
 from dask_kubernetes_helm.errors import KubernetesError
 from dask_kubernetes_helm.routing import Routing
 from dask_kubernetes_helm.trust import ReleaseSecurity
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between looks for new certificates: less than pods take to show those of another authority.
-_RENEWED = 60.0
+#: Seconds between looks for new certificates: less than pods take to show those of another authority (`trust.SPREAD`),
+#: and the only request that an idle cluster makes of the API.
+_RENEWED = 120.0
 #: Seconds that one request of a scheduler may take.
 _PROBE_TIMEOUT = 2
 
@@ -71,6 +72,7 @@ class RemoteScheduler:
     async def prepare(self, plan: Plan, kube: Kube) -> Plan:  # noqa: ARG002 - the local one needs it
         """Do what comes before the release; what to install then."""
         self._routing()  # refuses what can't be meant
+        versions.wanted()
         return plan
 
     async def reach(self, release: Release, progress: Progress, timeout: float) -> Connection:

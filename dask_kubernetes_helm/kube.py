@@ -24,6 +24,7 @@ from dask_kubernetes_helm.errors import (
     NamespaceNotFoundError,
     WorkloadNotFoundError,
 )
+from dask_kubernetes_helm.permissions import Permission
 from dask_kubernetes_helm.portstream import PortStream, abort
 from dask_kubernetes_helm.transport import USER_AGENT, Transport
 
@@ -171,6 +172,18 @@ class Kube:
         reply = await self._transport.json("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", body=body)
         status = reply.get("status", {})
         return list(status.get("resourceRules") or []), not status.get("incomplete", False)
+
+    async def may(self, wanted: Permission) -> bool:
+        """Whether the credentials have one permission in the namespace.
+
+        Source: https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-access-review-v1/
+        """
+        resource, _, subresource = wanted.resource.partition("/")
+        asked = {"verb": wanted.verb, "group": wanted.group, "resource": resource, "subresource": subresource}
+        spec = {"resourceAttributes": {**asked, "name": wanted.name, "namespace": self.namespace}}
+        body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        return bool((await self._transport.json("POST", path, body=body))["status"].get("allowed"))
 
     async def scale(self, deployment: str, replicas: int, seen: int, patience: float = 0.0) -> bool:
         """Set a Deployment's number of replicas in one request, if it is what we take it for.

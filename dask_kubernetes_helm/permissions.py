@@ -16,15 +16,17 @@ from dask_kubernetes_helm import contract
 
 @dataclass(frozen=True)
 class Permission:
-    """One verb on one kind of object."""
+    """One verb on one kind of object, or on the one that has a name."""
 
     verb: str
     group: str
     resource: str
+    name: str = ""
 
     def __str__(self) -> str:
         """As people say it: the resource with its API group."""
-        return f"{self.verb} {self.resource}{'.' + self.group if self.group else ''}"
+        what = f"{self.resource}{'.' + self.group if self.group else ''}"
+        return f"{self.verb} {what}{' ' + self.name if self.name else ''}"
 
 
 def _all(verbs: str, group: str, resource: str) -> list[Permission]:
@@ -135,7 +137,7 @@ def missing(rules: Iterable[dict[str, Any]], needed: Iterable[Permission]) -> li
 
 
 def _grants(rule: dict[str, Any], permission: Permission) -> bool:
-    if rule.get("resourceNames"):
+    if (names := rule.get("resourceNames")) and permission.name not in names:
         return False
     parts = permission.resource.split("/")
     resources = {permission.resource, "*", *([f"*/{parts[1]}"] if parts[1:] else [])}

@@ -19,8 +19,8 @@ import aiohttp
 from dask_kubernetes_helm.errors import KubernetesError
 
 _DATA, _ERROR = 0, 1
-#: Bytes that one message carries; the kubelet's side copies through buffers of 32 KiB.
-_CHUNK = 1 << 16
+#: Bytes that may wait to be sent; with less than a few messages the way out runs dry in between.
+_BUFFER = 1 << 20
 #: Seconds that the other side has to answer a closing.
 _CLOSE_TIMEOUT = 2.0
 
@@ -38,6 +38,8 @@ class PortStream:
         self._websocket = websocket
         connection = websocket._response.connection  # noqa: SLF001 - the only way to its transport
         self._transport = connection.transport if connection else None
+        if self._transport is not None:
+            self._transport.set_write_buffer_limits(high=_BUFFER)
         self._greeted: set[int] = set()
 
     async def read(self) -> bytes:
@@ -61,10 +63,9 @@ class PortStream:
                 return bytes(payload)
         return b""
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, *parts: bytes) -> None:
         """Send bytes; waits while the connection is congested."""
-        for start in range(0, len(data), _CHUNK):
-            await self._websocket.send_bytes(b"\0" + data[start : start + _CHUNK])
+        await self._websocket.send_bytes(b"".join((b"\0", *parts)))
 
     async def close(self) -> None:
         """Close the stream once what was written is sent; harmless when it is closed already."""

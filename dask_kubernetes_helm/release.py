@@ -208,6 +208,11 @@ class Release:
                 progress.show(row, text)
         progress.heartbeat()
 
+    @property
+    def client_secret(self) -> str:
+        """The Secret with a client's certificates; empty where comms are not encrypted."""
+        return self._client_tls.get("secret", "")
+
     async def certificates(self, timeout: float = 0.0) -> dict[str, str] | None:
         """A client's certificates, as PEM by `ca`, `cert` and `key`; None where comms are not encrypted.
 

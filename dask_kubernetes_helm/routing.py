@@ -7,6 +7,7 @@ Source: https://kubernetes.io/docs/concepts/services-networking/service/#publish
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ Object = dict[str, Any]
 DASK_LINK = "{scheme}://{host}:{port}/status"
 #: How Kubernetes writes the types of a Service that lead into the cluster.
 NODE_PORT, LOAD_BALANCER = "NodePort", "LoadBalancer"
+_ADDRESS = re.compile(r"(?:(?:tcp|tls)://)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]]+):(?P<port>\d{1,5})")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class Routing:
         How often a pod looks for the Service's DNS name, half a second apart, before it uses another route.
     scheme : str
         ``"tcp"``, or ``"tls"`` where the scheduler has certificates.
+    address : str
+        Where the scheduler is reached, if that is known: ``host:port``, in which ``{release}`` and ``{namespace}`` are
+        filled in.
 
     Raises
     ------
@@ -54,9 +59,16 @@ class Routing:
     load_balancer_timeout: float | None = None
     resolutions: int = 1
     scheme: str = "tcp"
+    address: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what can't be meant."""
+        if self.address and not _ADDRESS.fullmatch(str(self.address)):
+            raise InvalidArgumentError(
+                f"The scheduler's address is {self.address!r}",
+                cure="Give host:port, such as dask.example.org:8786; [::1]:8786 for IPv6 "
+                "(kubernetes.scheduler-address).",
+            )
         if not isinstance(self.resolutions, int) or isinstance(self.resolutions, bool) or self.resolutions < 1:
             raise InvalidArgumentError(
                 f"The Service's DNS name is to be looked for {self.resolutions!r} times",
@@ -69,10 +81,24 @@ class Routing:
                 cure="Give seconds, or 0 for as long as it takes (kubernetes.scheduler-service-wait-timeout).",
             )
 
+    def place(self, release: str, namespace: str) -> tuple[str, int]:
+        """Host and port of the address.
+
+        Examples
+        --------
+        >>> Routing(address="tls://{release}.dask.example.org:8786").place("demo", "lab")
+        ('demo.dask.example.org', 8786)
+        """
+        match = _ADDRESS.fullmatch(self.address)
+        assert match
+        host = match["host"].strip("[]").replace("{release}", release).replace("{namespace}", namespace)
+        return host, int(match["port"])
+
     @classmethod
     def configured(
         cls,
         *,
+        address: str | None = None,
         comm_port: int | None = None,
         dashboard_port: int | None = None,
         load_balancer_timeout: float | None = None,
@@ -86,6 +112,7 @@ class Routing:
             load_balancer_timeout,
             config.get("scheduler-service-name-resolution-retries", resolutions),
             scheme,
+            config.get("scheduler-address", address) or "",
         )
 
 

@@ -7,7 +7,9 @@ refusal means (kubesaid.py).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -15,13 +17,15 @@ import aiohttp
 
 from dask_kubernetes_helm import kubesaid, retrying
 from dask_kubernetes_helm.auth import Credentials
-from dask_kubernetes_helm.errors import ApiUnreachableError
+from dask_kubernetes_helm.errors import ApiUnreachableError, KubeConfigError
 from dask_kubernetes_helm.portstream import PortStream, abort
 
 #: How the API server's audit log knows us.
 USER_AGENT = "dask-kubernetes-helm"
 #: Seconds that one request may take; watches and streams have none.
 REQUEST_TIMEOUT = 30
+#: Seconds between looks for a kubeconfig that was replaced, while the server can't be reached.
+_LOOK = 10.0
 #: Seconds that closing waits for requests that nobody waits for.
 _CLOSE_TIMEOUT = 5.0
 _REFUSED, _UNAUTHORIZED = 400, 401
@@ -44,7 +48,7 @@ class Transport:
 
     def __init__(self, credentials: Credentials, namespace: str) -> None:
         self.credentials, self._namespace = credentials, namespace
-        self.calls = 0
+        self.calls, self._looked = 0, -_LOOK
         self._session = _session(credentials)
         self._sessions, self._renewing = [self._session], asyncio.Lock()
         self._requests: set[asyncio.Future[Any]] = set()
@@ -91,6 +95,8 @@ class Transport:
             try:
                 response = await self._send(used, method, path, query, body, stream=stream, accept=accept)
             except ApiUnreachableError:
+                if await self._moved(used):
+                    continue
                 if not limits.allow_silence():
                     raise
                 await asyncio.sleep(retrying.backoff(attempt))
@@ -181,7 +187,8 @@ class Transport:
                 request = f"GET {path.partition('?')[0]}"
                 raise kubesaid.translate(error.status, error.message, request, self._namespace, used) from error
             except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
-                raise kubesaid.unreachable(error, used) from error
+                if not await self._moved(used):
+                    raise kubesaid.unreachable(error, used) from error
 
     async def _upgrade(self, used: Credentials, path: str, protocol: str) -> PortStream:
         return PortStream(
@@ -211,12 +218,29 @@ class Transport:
         """
         async with self._renewing:
             if self.credentials is used and used.renew:
-                fresh = await used.renew()
-                if fresh.tls[1] != used.tls[1]:
-                    self._session = _session(fresh)
-                    self._sessions.append(self._session)
-                self.credentials = fresh
+                self._adopt(await used.renew())
         return self.credentials is not used
+
+    async def _moved(self, used: Credentials) -> bool:
+        """Whether a kubeconfig that was replaced leads elsewhere, or trusts others, than where nobody can be reached.
+
+        Looked at now and then only, as it may take a plugin.
+        """
+        now = time.monotonic()
+        if self.credentials is used and used.renew and now - self._looked > _LOOK:
+            self._looked = now
+            with contextlib.suppress(KubeConfigError):
+                async with self._renewing:
+                    fresh = await used.renew()
+                    if (fresh.server, fresh.tls[1]) != (used.server, used.tls[1]):
+                        self._adopt(fresh)
+        return self.credentials is not used
+
+    def _adopt(self, fresh: Credentials) -> None:
+        if fresh.tls[1] != self.credentials.tls[1]:
+            self._session = _session(fresh)
+            self._sessions.append(self._session)
+        self.credentials = fresh
 
 
 def _session(credentials: Credentials) -> aiohttp.ClientSession:

@@ -1,23 +1,25 @@
 """A local port that leads to a port of a pod, whichever pod that is at the time.
 
-Belongs here: listening and copying bytes. Never here: Kubernetes' framing (portstream.py), or choosing the pod.
-It reconnects by design: the local port stays, and each new connection is led to the pod that is there then.
+Belongs here: listening and copying bytes. Never here: Kubernetes' framing (portstream.py), choosing the pod, or trying
+again. It reconnects by design: the local port stays, and each new connection is led to the pod that is there then.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.errors import HelmClusterError, PortInUseError
+
+if TYPE_CHECKING:
+    from dask_kubernetes_helm_pod.pipes import Pipe
 
 logger = logging.getLogger(__name__)
 
 _HOST = "127.0.0.1"
-_READ_SIZE = 1 << 18
 
 
 class Stream(Protocol):
@@ -26,7 +28,7 @@ class Stream(Protocol):
     async def read(self) -> bytes:
         """The next bytes; empty at the end."""
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, *parts: bytes) -> None:
         """Send bytes."""
 
     async def close(self) -> None:
@@ -60,8 +62,9 @@ class Tunnel:
         PortInUseError
             When the local port is taken.
         """
+        pipe = contract.pod_module("pipes").Pipe
         try:
-            self._server = await asyncio.start_server(self._accept, _HOST, self.port, limit=_READ_SIZE)
+            self._server = await asyncio.get_running_loop().create_server(lambda: pipe(self._accept), _HOST, self.port)
         except OSError as error:
             raise PortInUseError(
                 f"The local port {self.port} can't be used for the port-forward: {error.strerror}",
@@ -82,29 +85,46 @@ class Tunnel:
             await self._server.wait_closed()
             self._server = None
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _accept(self, local: Pipe) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve(local))
         self._connections.add(task)
-        try:
-            await self._carry(reader, writer)
-        except (HelmClusterError, OSError) as error:
-            logger.debug("port-forward connection ended: %s", error)
-        except asyncio.CancelledError:
-            pass  # close() is ending us; the stream server would log it as an error
-        finally:
-            self._connections.discard(task)
-            writer.close()
-            with contextlib.suppress(OSError, asyncio.CancelledError):
-                await writer.wait_closed()
+        task.add_done_callback(self._connections.discard)
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        stream = await self._dial()
+    async def _serve(self, local: Pipe) -> None:
         try:
-            await _until_one_ends(_out(reader, stream), _in(stream, writer))
+            await self._carry(local)
+            local.close()
+            await local.closed.wait()
+        except (HelmClusterError, OSError, asyncio.TimeoutError) as error:
+            logger.debug("port-forward connection ended: %s", error)
+        finally:
+            local.abort()
+
+    async def _carry(self, local: Pipe) -> None:
+        stream = await _unless(local.left, self._dial())
+        if stream is None:
+            return
+        try:
+            await _until_one_ends(_lead(local, stream), _lead(stream, local))
             await stream.close()
         finally:
             stream.abort()  # at close() the pod may be gone, and would never answer a polite closing
+
+
+async def _unless(left: asyncio.Event, dialling: Awaitable[Stream]) -> Stream | None:
+    """What is dialled; None where whoever it is for has left meanwhile."""
+    dialled, gone = asyncio.ensure_future(dialling), asyncio.ensure_future(left.wait())
+    try:
+        await asyncio.wait((dialled, gone), return_when=asyncio.FIRST_COMPLETED)
+        if dialled.done():
+            return dialled.result()
+    finally:
+        for task in (dialled, gone):
+            task.cancel()
+        late, _ = await asyncio.gather(dialled, gone, return_exceptions=True)
+    if not isinstance(late, BaseException):  # it came in the very moment
+        late.abort()
+    return None
 
 
 async def _until_one_ends(*directions: Coroutine[Any, Any, None]) -> None:
@@ -120,12 +140,6 @@ async def _until_one_ends(*directions: Coroutine[Any, Any, None]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _out(reader: asyncio.StreamReader, stream: Stream) -> None:
-    while data := await reader.read(_READ_SIZE):
-        await stream.write(data)
-
-
-async def _in(stream: Stream, writer: asyncio.StreamWriter) -> None:
-    while data := await stream.read():
-        writer.write(data)
-        await writer.drain()
+async def _lead(source: Pipe | Stream, target: Pipe | Stream) -> None:
+    while data := await source.read():
+        await target.write(data)

@@ -206,6 +206,38 @@ async def test_a_scheduler_that_does_not_listen_yet(closed: int) -> None:
         await asyncio.wait_for(_hold(kube, service("NodePort", node_port=closed)), 1)
 
 
+# By the user's word -------------------------------------------------------------------------------------
+
+
+async def test_an_address_that_was_told(listening: int, dns) -> None:
+    """An address comes before all that could be found out, in a pod as well, and the reason names the key."""
+    asked = dns(1)
+    wanted = Routing(address=f"{HOME}:{listening}", scheme="tls")
+    async with routed(FakeKube(("ADDED", pod(**RUNNING))), service("NodePort", node_port=1), wanted) as connection:
+        assert (connection.route, connection.address) == ("address", f"tls://{HOME}:{listening}")
+        assert "kubernetes.scheduler-address" in connection.reason
+    assert asked == []
+
+
+async def test_nobody_at_the_address(closed: int) -> None:
+    """Where nothing answers there although the scheduler is Ready, that is an error with address and key."""
+    with pytest.raises(errors.SchedulerUnreachableError, match=rf"{HOME}:{closed}.*scheduler-address.*release r"):
+        await _hold(FakeKube(("ADDED", pod(**READY))), service(), Routing(address=f"tcp://{HOME}:{closed}"))
+
+
+@pytest.mark.parametrize("wrong", ["here", "http://here:80", "a b:1", "::1:80", "here:", 8786])
+def test_what_is_no_address(wrong: Any) -> None:
+    """Something else than a host and a port is refused with the key and an example."""
+    with pytest.raises(errors.InvalidArgumentError, match="scheduler-address"):
+        Routing(address=wrong)
+
+
+def test_an_address_for_each_release() -> None:
+    """One setting does for many releases; IPv6 has its brackets."""
+    assert Routing(address="{release}.{namespace}.example.org:80").place("r", "lab") == ("r.lab.example.org", 80)
+    assert Routing(address="tls://[2001:db8::7]:8786").place("r", "lab") == ("2001:db8::7", 8786)
+
+
 # By a port-forward --------------------------------------------------------------------------------------
 
 

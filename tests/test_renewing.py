@@ -7,6 +7,7 @@ import datetime as dt
 import json
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from dask_kubernetes_helm.auth import KubeAuth, KubeConfig
-from dask_kubernetes_helm.errors import KubeConfigError, UnauthorizedError
+from dask_kubernetes_helm.errors import ApiUnreachableError, KubeConfigError, UnauthorizedError
 from dask_kubernetes_helm.kube import Kube
 
 
@@ -202,3 +203,36 @@ async def test_explicit_credentials(guard: Guard, server: TestServer) -> None:
     kube = await Kube.connect(KubeAuth(str(server.make_url("")), username="ada", password="secret"))
     await request(kube)
     await kube.close()
+
+
+@EACH
+async def test_a_kubeconfig_that_was_replaced(guard: Guard, use: Callable[[Kube], Any]) -> None:
+    """Where the server can't be reached any more and the kubeconfig's same context names another one, that is used."""
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", guard.answer)
+    async with TestServer(application) as other:
+        user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "./plugin"}}
+        gone = await Kube.connect(KubeConfig(guard.kubeconfig(_nowhere(), user)))
+        guard.kubeconfig(other, user)
+        await use(gone)
+        await use(gone)
+        assert gone.credentials.server == str(other.make_url("")).rstrip("/")
+        await gone.close()
+
+
+@EACH
+async def test_a_server_that_is_away(guard: Guard, use: Callable[[Kube], Any]) -> None:
+    """Where it can't be reached and the kubeconfig is the same, that is told, and no plugin is asked each time."""
+    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "./plugin"}}
+    gone = await Kube.connect(KubeConfig(guard.kubeconfig(_nowhere(), user)))
+    asked = guard.asked  # once, to connect
+    for _ in range(3):
+        with pytest.raises(ApiUnreachableError):
+            await use(gone)
+    assert guard.asked == asked + 1
+    await gone.close()
+
+
+def _nowhere() -> Any:
+    """A server that has gone."""
+    return SimpleNamespace(make_url=lambda _: "http://127.0.0.1:9")

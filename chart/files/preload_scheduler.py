@@ -12,7 +12,7 @@ from typing import Any
 # Where the chart mounts the package; Dask copies a preload elsewhere before it imports it.
 sys.path.append("/etc/dask-kubernetes-helm")
 
-from dask_kubernetes_helm_pod import agent, drawing, renewing
+from dask_kubernetes_helm_pod import agent, drawing, relay, renewing
 from dask_kubernetes_helm_pod.desk import Desk
 
 #: Seconds until there is a dashboard: by then the first workers have come.
@@ -25,6 +25,13 @@ def dask_setup(scheduler: Any) -> None:
     desk.open()
     agent.start(scheduler, desk)
     renewing.start(scheduler, "scheduler")
+    scheduler.relay = relay.start(scheduler)
     if drawing.is_wanted():
         drawn = drawing.draw(scheduler, drawing.SCHEDULER, _LATER, drawing.prefix())
         scheduler.drawing = asyncio.ensure_future(drawn)
+
+
+async def dask_teardown(scheduler: Any) -> None:
+    """End with it."""
+    if scheduler.relay:
+        await asyncio.to_thread(scheduler.relay.stop)

@@ -75,7 +75,7 @@ What Helm can't write as YAML it leaves out without a word, and all that is besi
 {{/* A name occurs once: server-side apply refuses lists with twins. The worker's arguments stand on the chart's own names. */}}
 {{- define "dask.checkEnv" -}}
 {{- $path := .path -}}
-{{- $taken := eq .component "worker" | ternary (list "DASKHELM_POD_NAME" "DASKHELM_CPU_LIMIT" "DASKHELM_MEMORY_LIMIT" "DASKHELM_READINESS_PORT" "DASKHELM_WORKER_GROUP" "DASKHELM_DRAIN_TIMEOUT" "DASKHELM_DASHBOARD") (list "DASKHELM_DASHBOARD") -}}
+{{- $taken := eq .component "worker" | ternary (list "DASKHELM_POD_NAME" "DASKHELM_CPU_LIMIT" "DASKHELM_MEMORY_LIMIT" "DASKHELM_READINESS_PORT" "DASKHELM_WORKER_GROUP" "DASKHELM_DRAIN_TIMEOUT" "DASKHELM_DASHBOARD") (list "DASKHELM_DASHBOARD" "DASKHELM_RELAY_PORT") -}}
 {{- $seen := list -}}
 {{- range .role.env -}}
 {{- if has .name $seen -}}

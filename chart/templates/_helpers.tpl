@@ -122,6 +122,11 @@ Argument: the worker's values.
 8791
 {{- end }}
 
+{{/* Where the scheduler's pod takes lasting streams, on its loopback; files/dask_kubernetes_helm_pod/relay.py is told by DASKHELM_RELAY_PORT. */}}
+{{- define "dask.relayPort" -}}
+8783
+{{- end }}
+
 {{/*
 A Kubernetes quantity of memory as the number of bytes: 6G, 6Gi, 1.5Gi, 128974848, 129e6, 128974848000m.
 Exact up to 8 TiB; beyond, a fraction of a byte may be lost.

@@ -175,6 +175,10 @@ know of a prefix.
 {{- $own = append $own .name -}}
 {{- end -}}
 {{- include "dask.homeEnv" . }}
+{{- if eq .component "scheduler" }}
+- name: DASKHELM_RELAY_PORT
+  value: {{ include "dask.relayPort" . | quote }}
+{{- end }}
 {{- if eq (include "dask.dashboard" .) "later" }}
 - name: DASKHELM_DASHBOARD
   value: later

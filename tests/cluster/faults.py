@@ -45,6 +45,7 @@ LIST, WATCH, PATCH = (
     Site("GET", _DEPLOYMENTS, watch=True),
     Site("PATCH", _DEPLOYMENTS + r"/[^/]+/scale"),
 )
+FORWARD = Site("GET", r"/api/v1/namespaces/[^/]+/pods/[^/]+/portforward")
 
 #: What can happen to a request besides a status. CUT: a watch ends in the middle of a line. GONE: it begins with the
 #: error that its version is too old. HALF: the connection breaks in the middle of the answer. LOST: the request is
@@ -79,6 +80,8 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._port = 0
+        self._flowing = asyncio.Event()
+        self._flowing.set()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -111,6 +114,10 @@ class Proxy:
         """End all connections and refuse new ones for some seconds; comes back at once."""
         self._run(self._vanish(seconds))
 
+    def pause(self, seconds: float) -> None:
+        """Accept connections, but say nothing on any for some seconds, as a server that is stopped."""
+        self._run(self._hold(seconds))
+
     # In the proxy's own loop ------------------------------------------------------------------------------
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
@@ -139,7 +146,12 @@ class Proxy:
                 connection.transport.abort()
         self._loop.call_later(seconds, lambda: self._loop.create_task(self._listen()))
 
+    async def _hold(self, seconds: float) -> None:
+        self._flowing.clear()
+        self._loop.call_later(seconds, self._flowing.set)
+
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        await self._flowing.wait()
         rule = next((rule for rule in self.rules if rule.holds(request)), None)
         if rule is None:
             websocket = request.headers.get("Upgrade", "").lower() == "websocket"
@@ -188,7 +200,7 @@ class Proxy:
         try:
             await downstream.prepare(request)
             directions = [
-                asyncio.ensure_future(_pump(*pair)) for pair in ((upstream, downstream), (downstream, upstream))
+                asyncio.ensure_future(self._pump(*pair)) for pair in ((upstream, downstream), (downstream, upstream))
             ]
             await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
             for direction in directions:
@@ -198,6 +210,13 @@ class Proxy:
             await upstream.close()
         await downstream.close()
         return downstream
+
+    async def _pump(self, source: Any, target: ClientWebSocketResponse | web.WebSocketResponse) -> None:
+        async for message in source:
+            if message.type is not WSMsgType.BINARY:
+                return
+            await self._flowing.wait()
+            await target.send_bytes(message.data)
 
 
 def _lasting(message: web.BaseRequest | ClientResponse) -> dict[str, str]:
@@ -224,10 +243,3 @@ async def _write_half(upstream: ClientResponse, response: web.StreamResponse) ->
     except asyncio.TimeoutError:
         return
     await response.write(data[: len(data) // 2])
-
-
-async def _pump(source: Any, target: ClientWebSocketResponse | web.WebSocketResponse) -> None:
-    async for message in source:
-        if message.type is not WSMsgType.BINARY:
-            return
-        await target.send_bytes(message.data)

@@ -22,6 +22,9 @@ package that installs releases. The modules, from plain data to the outside::
     check       what `helm test` computes, in a pod of its own
     drawing     dashboards, a moment after the start
     leaving     a pod on its way out asks to be emptied first
+    lasting     one end of a stream that outlives what carries it
+    pipes       a connection, read and written without copies
+    relay       clients' connections to the scheduler, which stay while their port-forward is cut
     renewing    new certificates taken up while running
     packages    what pip installs before Dask starts, and how Dask finds it
     readiness   the socket that tells Kubernetes whether a worker is in service

@@ -268,12 +268,18 @@ class Agent(SchedulerPlugin):  # type: ignore[misc]
     def _alone(self, now: float) -> float:
         """Seconds without anybody: a client, but for those inside tasks, or a Python that manages the release."""
         clients = set(self._scheduler.clients) - {"fire-and-forget"}
-        if any(not name.startswith("Client-worker-") for name in clients):
+        if any(not name.startswith("Client-worker-") and not self._is_away(name) for name in clients):
             self._seen, self._known = now, True
         self._seen = max(self._seen, self._heard)
         if not self._known and self._heard == -math.inf and now - self._seen < _ARRIVAL:
             return 0.0
         return now - self._seen if now - self._heard > ATTENDANCE else 0.0
+
+    def _is_away(self, client: str) -> bool:
+        """Whether a client's connection is only kept for it."""
+        relay = getattr(self._scheduler, "relay", None)
+        comm = getattr(self._scheduler.client_comms.get(client), "comm", None)
+        return bool(relay and comm and relay.is_away(int(comm.peer_address.rpartition(":")[2])))
 
 
 def start(scheduler: Any, desk: Desk, folder: Path = FOLDER) -> Agent | None:

@@ -1,0 +1,122 @@
+"""A TCP connection read and written by coroutines, which hands on what arrives as it came.
+
+asyncio's own streams copy each byte three times on its way in. Belongs here: one connection. Never here: where bytes
+go. Python's end of a port-forward uses it as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+#: Bytes that may wait to be read before the other side is slowed down.
+_MOST = 1 << 19
+
+
+class Pipe(asyncio.Protocol):
+    """A connection as something to read from and to write to.
+
+    Parameters
+    ----------
+    made : callable
+        Called with it once it is there.
+    """
+
+    def __init__(self, made: Callable[[Pipe], None] = lambda _: None) -> None:
+        self._made = made
+        #: Set once the other side writes no more, whatever is still to be read; and once the connection is over.
+        self.left, self.closed = asyncio.Event(), asyncio.Event()
+        self._waiting: deque[bytes] = deque()
+        self._size = 0
+        self._ended = self._paused = False
+        self._some, self._writable = asyncio.Event(), asyncio.Event()
+        self._writable.set()
+        self._transport: Any = None
+
+    @property
+    def port(self) -> int:
+        """Its own port."""
+        return int(self._transport.get_extra_info("sockname")[1])
+
+    async def read(self) -> bytes:
+        """The next bytes; empty at the end."""
+        while not self._waiting:
+            if self._ended:
+                return b""
+            self._some.clear()
+            await self._some.wait()
+        data = self._waiting.popleft()
+        self._size -= len(data)
+        if self._paused and self._size < _MOST / 2:
+            self._paused = False
+            self._transport.resume_reading()
+        return data
+
+    async def read_exactly(self, number: int) -> bytes:
+        """So many bytes; a ConnectionError where there are no more."""
+        came = b""
+        while len(came) < number:
+            if not (data := await self.read()):
+                raise ConnectionError("the connection has ended")
+            came += data
+        if rest := came[number:]:
+            self._waiting.appendleft(rest)
+            self._size += len(rest)
+        return came[:number]
+
+    async def write(self, *parts: bytes) -> None:
+        """Send bytes; waits while it is congested."""
+        if self._ended:
+            raise ConnectionResetError("the connection has ended")
+        self._transport.writelines(parts)
+        await self._writable.wait()
+
+    def close(self) -> None:
+        """End it once what was written is sent."""
+        self._transport.close()
+
+    def abort(self) -> None:
+        """End it at once."""
+        self._transport.abort()
+
+    # What asyncio tells ---------------------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        """It is there."""
+        self._transport = transport
+        self._made(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Something has arrived."""
+        self._waiting.append(data)
+        self._size += len(data)
+        self._some.set()
+        if self._size > _MOST and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """The other side writes no more; what was written to it may still be on its way."""
+        self._end()
+        return True
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """It is over."""
+        self._end()
+        self._writable.set()
+        self.closed.set()
+
+    def pause_writing(self) -> None:
+        """Too much waits to be sent."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """No more."""
+        self._writable.set()
+
+    def _end(self) -> None:
+        self._ended = True
+        self.left.set()
+        self._some.set()
