@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import dask.widgets
 from distributed.core import Status, rpc
-from distributed.deploy import Cluster
 from distributed.utils import Log, Logs, NoOpAwaitable, format_dashboard_link
 
 from dask_kubernetes_helm import contract, routing
 from dask_kubernetes_helm.errors import ClusterClosedError, HelmClusterError
 from dask_kubernetes_helm.hosting import RemoteScheduler
+from dask_kubernetes_helm.inquiry import Inquiry
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -51,7 +51,7 @@ class Arguments(Protocol):
         """What to install."""
 
 
-class ReleaseCluster(Cluster):
+class ReleaseCluster(Inquiry):
     """A cluster bound to a release; starts when it is made, or when it is awaited.
 
     Parameters

@@ -189,7 +189,7 @@ async def _by_scheduler(
     """What the scheduler says of itself, or that it says nothing."""
     try:
         return {"answers": True, **(await identity())}, None
-    except OSError as error:
+    except (OSError, asyncio.TimeoutError) as error:
         running = [pod for pod in evidence.pods if _component(pod) == contract.SCHEDULER]
         states = ", ".join(diagnosis.phase(pod) for pod in running) or "not there"
         return {"answers": False}, Finding(

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from dask_kubernetes_helm import contract, diagnosis
 from dask_kubernetes_helm.errors import HelmClusterError, KubernetesError, StartTimeoutError
@@ -144,7 +144,7 @@ class Watcher:
             except asyncio.TimeoutError:
                 continue
 
-    async def _raise_timeout(self, findings: list[diagnosis.Finding], what: str, timeout: float) -> None:
+    async def _raise_timeout(self, findings: list[diagnosis.Finding], what: str, timeout: float) -> NoReturn:
         """Say what is still in the way; the first of it is the error's cause."""
         findings = [await self._trouble.explained(finding, self.pods) for finding in findings]
         reasons = "; ".join(finding.text for finding in findings)

@@ -17,7 +17,7 @@ from typing import Any
 from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.diagnosis import happenings
 from dask_kubernetes_helm.diagnosis.phases import is_ready
-from dask_kubernetes_helm.diagnosis.pods import memory_limit
+from dask_kubernetes_helm.diagnosis.pods import limit_of
 
 Object = dict[str, Any]
 
@@ -107,9 +107,9 @@ def restarts(pod: Object) -> list[LostWorker]:
         for state in (status.get("lastState", {}), status.get("state", {})):
             ended = state.get("terminated") or {}
             if status["name"] == contract.WORKER and (when := happenings.moment(ended.get("finishedAt"))):
-                reason, limit = ended.get("reason") or "Error", memory_limit(pod, status["name"])
+                reason = ended.get("reason") or "Error"
                 message = (
-                    f"killed for its memory; its limit is {limit or 'the node'}"
+                    f"killed for its memory; {limit_of(pod, status['name'])}"
                     if reason == OOM_KILLED
                     else f"ended with exit code {ended.get('exitCode')}"
                 )
@@ -218,26 +218,29 @@ def account(
     journal : iterable of mapping
         As `scaling_history` gives it.
     """
-    scaled = {name: entry for entry in journal for name in entry.get("left") or ()}
     found: dict[tuple[str, datetime | None], LostWorker] = {}
-    for lost in told:
-        found[lost.pod, None] = lost
-    for lost in seen:
+    for lost in (*told, *seen):
         key = (lost.pod, None if _is_removal(lost) else lost.when)
         known = found.get(key)
-        if known is None or lost.reason != DELETED or known.reason not in INTENDED:
+        if known is None or _rank(lost) >= _rank(known):
             found[key] = lost
-        else:  # events know who has deleted it
+        else:  # it is seen when, and told why
             found[key] = dataclasses.replace(known, when=lost.when)
-    for name, entry in scaled.items():
-        known = found.get((name, None))
-        if known is None or known.reason in INTENDED:
-            found[name, None] = _by_journal(name, entry, known)
+    for entry in journal:
+        for name in entry.get("left") or ():
+            known = found.get((name, None))
+            if known is None or known.reason in INTENDED:
+                found[name, None] = _by_journal(name, entry, known)
     return sorted(found.values(), key=lambda lost: lost.when)
 
 
 def _is_removal(lost: LostWorker) -> bool:
     return lost.reason in {*_DISRUPTIONS.values(), *INTENDED}
+
+
+def _rank(lost: LostWorker) -> int:
+    """How much a reason tells: that a pod was deleted is true of all."""
+    return (lost.reason != DELETED) + (lost.reason not in INTENDED)
 
 
 def _by_journal(name: str, entry: Mapping[str, Any], known: LostWorker | None) -> LostWorker:

@@ -94,7 +94,7 @@ def _ended(pod: Object, container: str, status: Object, ended: Object, *, termin
     killed = reason == "OOMKilled"
     which = f"Container {container} of pod {pod['metadata']['name']}"
     how = (
-        f"was killed for its memory ({reason}); its limit is {memory_limit(pod, container) or 'the node'}{after}"
+        f"was killed for its memory ({reason}){after}; {limit_of(pod, container)}"
         if killed
         else f"ended with exit code {ended.get('exitCode')} ({reason}){after}"
     )
@@ -124,10 +124,10 @@ def _cure(pod: Object, container: str, *, killed: bool) -> str:
     return "Its log's end says why."
 
 
-def memory_limit(pod: Object, container: str) -> str:
-    """A container's memory limit, as the pod has it; empty where it has none."""
+def limit_of(pod: Object, container: str) -> str:
+    """What a container's memory is limited to, in words."""
     limits = (_spec(pod, container).get("resources") or {}).get("limits") or {}
-    return str(limits.get("memory", ""))
+    return f"its limit is {limits['memory']}" if limits.get("memory") else "it has no limit but its node's memory"
 
 
 def _spec(pod: Object, container: str) -> Object:

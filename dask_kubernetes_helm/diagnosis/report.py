@@ -92,7 +92,8 @@ class Diagnosis:
         rows = [(count.part, count.text) for count in self.counts]
         if self.scheduler.get("answers"):
             versions = ", ".join(f"{name} {version}" for name, version in self.scheduler.get("versions", {}).items())
-            rows.append(("in Dask", f"{self.scheduler['workers']} workers are registered"))
+            number = self.scheduler["workers"]
+            rows.append(("in Dask", f"{number} worker{' is' if number == 1 else 's are'} registered"))
             rows += [("versions", versions)] if versions else []
         return rows
 

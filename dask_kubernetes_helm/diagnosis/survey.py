@@ -93,7 +93,7 @@ def _template(pod: Object) -> str:
 
 def _is_over(pod: Object) -> bool:
     """Whether it has been given up, evicted for one: another is made in its place."""
-    return pod.get("status", {}).get("phase") == "Failed"
+    return bool(pod.get("status", {}).get("phase") == "Failed")
 
 
 def _has_begun(deployment: Object) -> bool:
