@@ -16,7 +16,7 @@ CASES = [
         POD + "exceeded quota: lab, requested: limits.memory=1Gi,pods=1, used: limits.memory=4Gi,pods=4, "
         "limited: limits.memory=4Gi,pods=4",
         errors.QuotaExceededError, True,
-        ["exceeded quota: lab", "pods 4, of which 4 is used and 1 is asked for", "limits.memory 4Gi", "1Gi is asked"],
+        ["exceeded quota: lab (", "pods: 1 asked for, 4 of 4 used", "limits.memory: 1Gi asked for, 4Gi of 4Gi used"],
         ["kubectl describe quota lab", "worker.resources"],
     ),
     (

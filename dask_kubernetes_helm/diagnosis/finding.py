@@ -66,8 +66,7 @@ class Finding:
         return f"{self.sentence} (and {self.others} other{'s' * (self.others != 1)})" if self.others else self.sentence
 
     def __str__(self) -> str:
-        stop = "" if self.text.endswith((".", "?", "!")) else "."
-        return f"{self.text}{stop} {self.cure}" if self.cure else self.text
+        return f"{stopped(self.text)} {self.cure}" if self.cure else self.text
 
     def exception(self, release: str, namespace: str, log: str = "") -> HelmClusterError:
         """The error that it is, with the end of a log where there is one."""
@@ -112,6 +111,11 @@ def fold(findings: Iterable[Finding]) -> list[Finding]:
         else:
             first[key] = finding
     return sorted(first.values(), key=lambda finding: not finding.terminal)
+
+
+def stopped(sentence: str) -> str:
+    """A sentence with its full stop, wherever the text in it has come from."""
+    return sentence if sentence.endswith((".", "?", "!")) else f"{sentence}."
 
 
 def role(labels: dict[str, str]) -> str:

@@ -46,7 +46,7 @@ _RULES = (
             r"exceeded quota: (?P<quota>[^,\s]+), requested: (?P<asked>.+), used: (?P<used>.+), limited: (?P<hard>.+)"
         ),
         QuotaExceededError,
-        "exceeded quota: {quota}, {figures}",
+        "exceeded quota: {quota} ({figures})",
         "Ask for fewer workers, or for less ({values}.resources); or have the namespace's quota raised: kubectl "
         "describe quota {quota}.",
     ),
@@ -177,14 +177,13 @@ def _figures(found: Mapping[str, str]) -> str:
     Examples
     --------
     >>> _figures({"asked": "pods=1", "used": "cpu=3,pods=2", "hard": "cpu=3,pods=2"})
-    'which allows pods 2, of which 2 is used and 1 is asked for'
+    'pods: 1 asked for, 2 of 2 used'
     """
     asked, used, hard = (_amounts(found[key]) for key in ("asked", "used", "hard"))
-    each = [
-        f"{resource} {hard.get(resource, '?')}, of which {used.get(resource, '?')} is used and {amount} is asked for"
+    return "; ".join(
+        f"{resource}: {amount} asked for, {used.get(resource, '?')} of {hard.get(resource, '?')} used"
         for resource, amount in asked.items()
-    ]
-    return f"which allows {', and '.join(each)}"
+    )
 
 
 def _amounts(text: str) -> dict[str, str]:

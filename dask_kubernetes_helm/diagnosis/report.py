@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import dask.widgets
 
-from dask_kubernetes_helm.diagnosis.finding import Finding
+from dask_kubernetes_helm.diagnosis.finding import Finding, stopped
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -102,7 +102,7 @@ class Diagnosis:
         width = max((len(name) for name, _ in rows), default=0)
         lines = [self.title, *(f"  {name:<{width}}  {text}" for name, text in rows)]
         for number, finding in enumerate(self.findings, start=1):
-            lines += ["", f"{number}. {finding.error.__name__}{_about(finding)}", f"   {finding.text}."]
+            lines += ["", f"{number}. {finding.error.__name__}{_about(finding)}", f"   {stopped(finding.sentence)}"]
             lines += [f"   -> {finding.cure}"] if finding.cure else []
         if self.unread:
             lines += ["", *(f"Not looked at: {text}" for text in self.unread)]
@@ -122,15 +122,15 @@ class Diagnosis:
         for finding in self.findings:
             colour = "red" if finding.terminal else "yellow"
             head = Text.assemble((finding.error.__name__, f"bold {colour}"), (_about(finding), "dim"))
-            parts += [Text(), head, Text(f"{finding.text}.")]
+            parts += [Text(), head, Text(stopped(finding.sentence))]
             parts += [Text.assemble(("→ ", colour), finding.cure)] if finding.cure else []
-        parts += [Text(f"Not looked at: {text}", style="dim") for text in self.unread]
+        parts += [Text(), *(Text(f"Not looked at: {text}", style="dim") for text in self.unread)] if self.unread else []
         mark = Text.assemble(("✓ ", "green") if self.ok else ("✗ ", "red"), (self.title, "bold"))
         return Panel(Group(*parts), title=mark, title_align="left", border_style="green" if self.ok else "red")
 
     def _repr_html_(self) -> str:
         """As notebooks show it."""
-        return str(dask.widgets.get_template("diagnosis.html.j2").render(diagnosis=self))
+        return str(dask.widgets.get_template("diagnosis.html.j2").render(diagnosis=self, about=_about, stopped=stopped))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""

@@ -41,6 +41,7 @@ with KubeCluster(
     assert client.submit(sum, [1, 2]).result() == 3
     assert len(cluster.pods()) == 2
     assert all(cluster.get_logs(cluster=False).values())
+    assert cluster.diagnose().unread == ()
     cluster.scale(1)
     until(lambda: len(cluster.observed) == 1)
     cluster.scale(2)
