@@ -56,10 +56,10 @@ class Aftercare:
                 return
             async with Watcher(kube, name) as watcher:
                 await watcher.until(
-                    lambda: _complete(watcher), component=contract.WORKER, timeout=_LONG, what="Some of the workers"
+                    lambda: _complete(watcher), component=contract.WORKER, timeout=_LONG, what="The last of its workers"
                 )
         except StartError as error:
-            logger.warning("release %s: workers don't come up, the others work on: %s", name, error)
+            logger.warning("workers don't come up; those that are there work on: %s", error)
         except KubernetesError as error:
             logger.debug("release %s: its workers can't be looked after: %s", name, error)
 

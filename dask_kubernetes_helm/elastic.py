@@ -47,9 +47,13 @@ class ElasticCluster(ReleaseCluster):
         self._aftercare = aftercare.Aftercare(release)
         await self._aftercare.begin()
 
-    async def _end(self) -> None:
+    async def _leave(self) -> None:
+        """Look after the workers no more."""
         if self._aftercare:
             await self._aftercare.rest()
+
+    async def _end(self) -> None:
+        await self._leave()
         if self._scaling and self._steering:
             await self._scaling.close()
             await self._steering.close()
@@ -132,9 +136,11 @@ class ElasticCluster(ReleaseCluster):
         scaling = self._open_scaling()
         if adaptive := self._adaptives.pop(worker_group or contract.DEFAULT_GROUP, None):
             adaptive.state = "stopped"
-        before = sum(self._open_release().replicas.values())
+        release = self._open_release()
+        before = sum(release.replicas.values())
+        await self._leave()
         await scaling.scale(n, worker_group, force=force, timeout=timeout, chosen=chosen)
-        if self._aftercare and sum(self._open_release().replicas.values()) > before:
+        if self._aftercare and sum(release.replicas.values()) > before:
             await self._aftercare.begin()
 
     def scaling_history(self) -> Any:
@@ -171,8 +177,7 @@ class ElasticCluster(ReleaseCluster):
             running = [item for item in info["workers"].values() if item["status"] == Status.running.name]
             return len(running) >= n_workers
 
-        if self._aftercare:
-            await self._aftercare.rest()
+        await self._leave()
         async with Watcher(release.kube, release.name) as watcher:
             await watcher.until(
                 registered,

@@ -30,6 +30,10 @@ T = TypeVar("T")
 _BACKOFF, _MAX_BACKOFF = 0.2, 5.0
 #: Seconds after which a wait looks at its predicate again, whether or not anything changed.
 _TICK = 1.0
+#: Seconds between looks at what is in the way: thousands of pods change thousands of times.
+_LOOK = 0.2
+#: Seconds in which most comes up, so that nobody has to ask for events.
+EVENTS_AFTER = 2.0
 #: Events that tell of trouble; events have no labels by which the release's own could be asked for.
 _WARNINGS = "type=Warning"
 _REFUSED = (401, 403)
@@ -124,7 +128,7 @@ class Watcher:
         StartTimeoutError
             When the time is over; says what is still in the way.
         """
-        deadline = time.monotonic() + timeout
+        deadline, looked = time.monotonic() + timeout, 0.0
         while True:
             self._changed.clear()
             tick()
@@ -132,17 +136,22 @@ class Watcher:
             result = await reached()
             if result:
                 return result
-            findings = self.findings(component)
-            if findings and findings[0].terminal:
-                raise await self._trouble.error(findings[0], self.pods)
-            await self._trouble.tell(findings, self.pods)
             left = deadline - time.monotonic()
-            if left <= 0:
-                await self._raise_timeout(findings, what, timeout)
+            if left <= 0 or time.monotonic() - looked >= _LOOK:
+                looked = time.monotonic()
+                await self._judge(self.findings(component), left, what, timeout)
             try:
                 await asyncio.wait_for(self._changed.wait(), min(interval, left))
             except asyncio.TimeoutError:
                 continue
+
+    async def _judge(self, findings: list[diagnosis.Finding], left: float, what: str, timeout: float) -> None:
+        """Raise what is terminal, or that the time is over; tell what stands."""
+        if findings and findings[0].terminal:
+            raise await self._trouble.error(findings[0], self.pods)
+        if left <= 0:
+            await self._raise_timeout(findings, what, timeout)
+        await self._trouble.tell(findings, self.pods)
 
     async def _raise_timeout(self, findings: list[diagnosis.Finding], what: str, timeout: float) -> NoReturn:
         """Say what is still in the way; the first of it is the error's cause."""
@@ -166,6 +175,7 @@ class Watcher:
         return diagnosis.survey(self.pods.values(), self.deployments.values(), self.events.values(), components)
 
     async def _follow_events(self) -> None:
+        await asyncio.sleep(EVENTS_AFTER)
         try:
             await self._follow("events", self.events, "", _WARNINGS)
         except KubernetesError as error:  # others still tell most of it

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from dask_kubernetes_helm import diagnosis, errors, trouble
+from dask_kubernetes_helm import diagnosis, errors, trouble, watching
 from dask_kubernetes_helm.diagnosis import pods
 from dask_kubernetes_helm.watching import Watcher
 
@@ -342,6 +343,7 @@ async def test_what_stands_is_told_once(caplog: pytest.LogCaptureFixture, monkey
 
 async def test_events_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Events of the namespace are listed as warnings, and those of the pod are heeded."""
+    monkeypatch.setattr(watching, "EVENTS_AFTER", 0.0)
     item = pod(conditions=[SCHEDULED], containerStatuses=[CREATING])
     events = [event("FailedMount", 'secret "creds" not found'), event("FailedMount", "other", name="other")]
     async with Watcher(FakeKube(("ADDED", item), listed={"events": events}), "r") as watcher:
@@ -350,19 +352,22 @@ async def test_events_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "other" not in str(caught.value)
 
 
-async def test_events_that_may_not_be_read_are_done_without() -> None:
+async def test_events_that_may_not_be_read_are_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
     """A refusal of events ends no wait."""
+    monkeypatch.setattr(watching, "EVENTS_AFTER", 0.0)
+    refused = asyncio.Event()
 
     class Reserved(FakeKube):
         async def snapshot(self, resource: str, selector: str = "", *, fields: str = "") -> tuple[list[dict], str]:
             if resource == "events":
+                refused.set()
                 raise errors.ForbiddenError("may not list events", status=403)
             return await super().snapshot(resource, selector, fields=fields)
 
     async with Watcher(Reserved(("ADDED", pod("a"))), "r") as watcher:
 
         async def there() -> bool:
-            return set(watcher.pods) == {"a"}
+            return set(watcher.pods) == {"a"} and refused.is_set()
 
         assert await watcher.until(there, component="scheduler", timeout=10, what="it")
 
