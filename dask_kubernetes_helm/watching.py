@@ -60,6 +60,7 @@ class Watcher:
         self.pods: dict[str, Object] = {}
         self.deployments: dict[str, Object] = {}
         self.events: dict[str, Object] = {}
+        self._heeds_events = False
         self._trouble = Trouble(kube, release)
         self._changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -68,7 +69,6 @@ class Watcher:
         """Begin to watch."""
         self.follow("pods", self.pods)
         self.follow("deployments", self.deployments)
-        self._tasks.append(asyncio.create_task(self._follow_events()))
         return self
 
     async def __aexit__(
@@ -129,6 +129,9 @@ class Watcher:
             When the time is over; says what is still in the way.
         """
         deadline, looked = time.monotonic() + timeout, 0.0
+        if component is not None and not self._heeds_events:
+            self._heeds_events = True
+            self._tasks.append(asyncio.create_task(self._follow_events()))
         while True:
             self._changed.clear()
             tick()
