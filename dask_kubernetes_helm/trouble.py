@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -44,23 +45,27 @@ class Trouble:
         self._since: dict[Any, float] = {}
         self._told: set[Any] = set()
 
-    async def tell(self, findings: Iterable[Finding], pods: Mapping[str, Object]) -> None:
-        """Log each finding once that has been there for a while.
+    async def judge(self, findings: Iterable[Finding], pods: Mapping[str, Object]) -> None:
+        """Raise the first that is terminal; log each other one once that has been there for a while.
 
         Parameters
         ----------
         findings : iterable of Finding
-            All that there are now.
+            All that there are now, the terminal ones first.
         pods : mapping
             Pods by name.
+
+        Raises
+        ------
+        HelmClusterError
         """
-        now, present = (
-            time.monotonic(),
-            {(finding.error, finding.reason, finding.cause): finding for finding in findings},
-        )
+        now, present = time.monotonic(), {_key(finding): finding for finding in findings}
         self._since = {key: self._since.get(key, now) for key in present}
         for key, finding in present.items():
-            if now - self._since[key] >= STANDS and key not in self._told:
+            stands = now - self._since[key]
+            if finding.terminal or stands >= finding.patience:
+                raise await self.error(finding, pods)
+            if stands >= STANDS and key not in self._told and finding.patience == math.inf:
                 self._told.add(key)
                 logger.warning("release %s: %s", self._release, await self.explained(finding, pods))
 

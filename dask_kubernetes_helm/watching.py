@@ -150,11 +150,9 @@ class Watcher:
 
     async def _judge(self, findings: list[diagnosis.Finding], left: float, what: str, timeout: float) -> None:
         """Raise what is terminal, or that the time is over; tell what stands."""
-        if findings and findings[0].terminal:
-            raise await self._trouble.error(findings[0], self.pods)
+        await self._trouble.judge(findings, self.pods)
         if left <= 0:
             await self._raise_timeout(findings, what, timeout)
-        await self._trouble.tell(findings, self.pods)
 
     async def _raise_timeout(self, findings: list[diagnosis.Finding], what: str, timeout: float) -> NoReturn:
         """Say what is still in the way; the first of it is the error's cause."""

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from dask_kubernetes_helm import diagnosis, errors, trouble, watching
-from dask_kubernetes_helm.diagnosis import pods
+from dask_kubernetes_helm.diagnosis import images, pods
 from dask_kubernetes_helm.watching import Watcher
 
 from .fakes import FakeKube, pod, waiting
@@ -339,6 +339,15 @@ async def test_what_stands_is_told_once(caplog: pytest.LogCaptureFixture, monkey
     for text in (record.getMessage(), str(caught.value)):
         assert "1 Insufficient cpu. A pod asks for cpu 999, but the largest node, n1, has cpu 2 to give" in text
     assert isinstance(caught.value.__cause__, errors.UnschedulableError)
+
+
+async def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pull that fails for longer than a kubelet's second try takes is final, whatever the kubelet calls it."""
+    monkeypatch.setattr(images, "_AGAIN", 0.2)
+    item = pod(containerStatuses=[waiting("ErrImagePull", "connection refused")])
+    async with Watcher(FakeKube(("ADDED", item)), "r") as watcher:
+        with pytest.raises(errors.ImagePullError, match="connection refused"):
+            await watcher.until(never, component="scheduler", timeout=60, what="it", interval=0.05)
 
 
 async def test_events_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ Belongs here: what a finding has, and how it becomes an error. Never here: findi
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,8 @@ class Finding:
         Kubernetes' own text, without what it concerns: findings that have it in common are one.
     pod, container : str
         Whose log tells more; empty when there is none.
+    patience : float
+        Seconds after which it is terminal all the same, if it is still there.
     previous : bool
         The log is that of the container's last life.
     others : int
@@ -57,6 +60,7 @@ class Finding:
     cause: str = ""
     pod: str = ""
     container: str = ""
+    patience: float = math.inf
     previous: bool = False
     others: int = 0
 
