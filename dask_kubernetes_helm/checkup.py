@@ -189,12 +189,12 @@ async def _by_scheduler(
     """What the scheduler says of itself, or that it says nothing."""
     try:
         return {"answers": True, **(await identity())}, None
-    except (OSError, asyncio.TimeoutError) as error:
+    except (OSError, asyncio.TimeoutError):
         running = [pod for pod in evidence.pods if _component(pod) == contract.SCHEDULER]
         states = ", ".join(diagnosis.phase(pod) for pod in running) or "not there"
         return {"answers": False}, Finding(
             SchedulerUnreachableError,
-            f"The scheduler does not answer this process; its pod is {states}: {error or type(error).__name__}",
+            f"The scheduler does not answer this process; its pod is {states}",
             "Where its pod is ready, the way there is broken: see cluster.connection, and NetworkPolicies.",
             terminal=False,
             object=f"pod/{running[0]['metadata']['name']}" if running else "",

@@ -117,7 +117,7 @@ async def test_a_scheduler_that_does_not_answer() -> None:
     """A scheduler that is there and says nothing is a finding; where it is not asked, it is none."""
     (finding,) = (await examined(Kube(**WELL), silent)).findings
     assert (finding.error, finding.object) == (errors.SchedulerUnreachableError, "pod/demo-scheduler-1-a")
-    assert "its pod is ready: connection refused" in finding.sentence
+    assert "does not answer this process; its pod is ready" in finding.sentence
     assert (await examined(Kube(**WELL), None)).ok
 
 

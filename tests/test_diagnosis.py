@@ -342,8 +342,8 @@ async def test_what_stands_is_told_once(caplog: pytest.LogCaptureFixture, monkey
 
 
 async def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pull that fails for longer than a kubelet's second try takes is final, whatever the kubelet calls it."""
-    monkeypatch.setattr(images, "_AGAIN", 0.2)
+    """A pull that goes on failing is final, whatever the kubelet calls it."""
+    monkeypatch.setattr(images, "_PATIENCE", 0.2)
     item = pod(containerStatuses=[waiting("ErrImagePull", "connection refused")])
     async with Watcher(FakeKube(("ADDED", item)), "r") as watcher:
         with pytest.raises(errors.ImagePullError, match="connection refused"):

@@ -17,8 +17,8 @@ from dask_kubernetes_helm.errors import ImagePullError
 Object = dict[str, Any]
 
 _FAILING = "ErrImagePull"
-#: Seconds in which a kubelet tries again; what it says then may take another ten to be told.
-_AGAIN = 8.0
+#: Seconds that a registry which does not answer is given; a kubelet takes longer to say that it rests.
+_PATIENCE = 6.0
 _NEVER_PULLED = {"ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError"}
 #: What registries and runtimes say, the first that is found counts; whether another try could go otherwise.
 _DENIED = ("unauthorized", "authentication required", "access denied", "denied:", "no basic auth", "forbidden", "403")
@@ -56,7 +56,7 @@ def unpulled(pod: Object, container: str, reason: str, message: str) -> Finding:
         object=f"pod/{name}",
         reason=reason,
         cause=image,
-        patience=_AGAIN,
+        patience=_PATIENCE,
     )
 
 

@@ -22,7 +22,7 @@ from dask_kubernetes_helm.trouble import Trouble
 from .conftest import Namespace, fresh_namespace, run, until
 from .workload import WORKERS, workers
 
-#: Seconds in which it is told what Kubernetes knows to be final. What was installed is removed before the error arrives.
+#: Seconds in which it is told what Kubernetes knows to be final; what was installed is removed before it is raised.
 TOLD = 10.0
 #: Seconds in which what may resolve by itself is told.
 WARNED = 20.0
@@ -135,7 +135,9 @@ def known(namespace: Namespace, release: str) -> datetime:
     events = [
         event
         for event in namespace.get("events")
-        if event["reason"] in KNOWING and event["involvedObject"]["name"].startswith(f"{release}-")
+        if event["reason"] in KNOWING
+        and "failed to sync" not in event["message"]
+        and event["involvedObject"]["name"].startswith(f"{release}-")
     ]
     moments = [event.get("firstTimestamp") or event.get("eventTime") for event in events]
     return min(datetime.fromisoformat(moment.replace("Z", "+00:00")) for moment in moments)
