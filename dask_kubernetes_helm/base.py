@@ -25,6 +25,7 @@ from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.connected import ConnectedCluster
 from dask_kubernetes_helm.errors import ClusterClosedError, HelmClusterError
 from dask_kubernetes_helm.hosting import RemoteScheduler
+from dask_kubernetes_helm.inquiry import Inquiry
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -49,7 +50,7 @@ class Arguments(Protocol):
         """What to install."""
 
 
-class ReleaseCluster(ConnectedCluster):
+class ReleaseCluster(Inquiry, ConnectedCluster):
     """A cluster bound to a release; starts when it is made, or when it is awaited.
 
     Parameters

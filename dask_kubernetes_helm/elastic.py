@@ -15,6 +15,7 @@ from dask_kubernetes_helm import adaptivity, arguments, config, contract
 from dask_kubernetes_helm.base import ReleaseCluster
 
 if TYPE_CHECKING:
+    from dask_kubernetes_helm.aftercare import Aftercare
     from dask_kubernetes_helm.scaling import Scaling
     from dask_kubernetes_helm.steering import Steering
 
@@ -25,6 +26,7 @@ class ElasticCluster(ReleaseCluster):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._scaling: Scaling | None = None
         self._steering: Steering | None = None
+        self._aftercare: Aftercare | None = None
         self._adaptives: dict[str, adaptivity.Adaptive] = {}
         super().__init__(*args, **kwargs)
 
@@ -37,13 +39,21 @@ class ElasticCluster(ReleaseCluster):
 
     async def _start(self) -> None:
         await super()._start()
-        scaling, steering, desk_of = await asyncio.to_thread(_doors)
+        scaling, steering, aftercare, desk_of = await asyncio.to_thread(_doors)
         release, desk = self._open_release(), desk_of(lambda: self.scheduler_comm)
         self._steering = steering.Steering(release, desk)
         self._scaling = scaling.Scaling(release, desk, self._steering)
         self._steering.start()
+        self._aftercare = aftercare.Aftercare(release)
+        await self._aftercare.begin()
+
+    async def _leave(self) -> None:
+        """Look after the workers no more."""
+        if self._aftercare:
+            await self._aftercare.rest()
 
     async def _end(self) -> None:
+        await self._leave()
         if self._scaling and self._steering:
             await self._scaling.close()
             await self._steering.close()
@@ -126,7 +136,12 @@ class ElasticCluster(ReleaseCluster):
         scaling = self._open_scaling()
         if adaptive := self._adaptives.pop(worker_group or contract.DEFAULT_GROUP, None):
             adaptive.state = "stopped"
+        release = self._open_release()
+        before = sum(release.replicas.values())
+        await self._leave()
         await scaling.scale(n, worker_group, force=force, timeout=timeout, chosen=chosen)
+        if self._aftercare and sum(release.replicas.values()) > before:
+            await self._aftercare.begin()
 
     def scaling_history(self) -> Any:
         """What was done to the number of workers, by whom and why, the newest last.
@@ -162,6 +177,7 @@ class ElasticCluster(ReleaseCluster):
             running = [item for item in info["workers"].values() if item["status"] == Status.running.name]
             return len(running) >= n_workers
 
+        await self._leave()
         async with Watcher(release.kube, release.name) as watcher:
             await watcher.until(
                 registered,
@@ -246,6 +262,6 @@ class ElasticCluster(ReleaseCluster):
 
 def _doors() -> Any:
     """Import what talks to the outside, in a thread; see base.py."""
-    from dask_kubernetes_helm import desk, scaling, steering  # noqa: PLC0415 - its libraries are slow to import
+    from dask_kubernetes_helm import aftercare, desk, scaling, steering  # noqa: PLC0415 - its libraries are slow to import
 
-    return scaling, steering, desk.Desk
+    return scaling, steering, aftercare, desk.Desk

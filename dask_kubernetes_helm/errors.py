@@ -40,9 +40,18 @@ particular failure (that is said where it is raised). The tree::
         AgentMissingError                the release has no agent, which adapts
       StartError                         pods did not come up
         ImagePullError
-        CrashLoopError
+        CrashLoopError                   a container ends as soon as it starts
+          OutOfMemoryError               it was killed for its memory
+        MissingObjectError               a Secret, ConfigMap or volume that a pod names is not there
+          MissingServiceAccountError     (also a PodCreationError)
         UnschedulableError
-        PodCreationError                 quota, Pod Security or a webhook refused the pod
+        PodCreationError                 Kubernetes refused to create the pod
+          QuotaExceededError
+          AdmissionError                 Pod Security, a LimitRange or a webhook
+        PodLostError                     a pod was taken away
+          EvictedError
+          NodeLostError
+          PreemptedError
         StartTimeoutError                (also a TimeoutError)
           LoadBalancerTimeoutError       no load balancer was provisioned in time
       SchedulerUnreachableError          pods are up, the port is not
@@ -66,6 +75,10 @@ class HelmClusterError(Exception):
         What to do next.
     release, namespace : str, optional
         Which release it concerns; said in the text as well.
+    object : str
+        Which Kubernetes object, as kubectl has it (``"pod/demo-worker-0"``); empty where it is about none.
+    reason : str
+        Kubernetes' own word for it (``"ImagePullBackOff"``); empty where there is none.
 
     Examples
     --------
@@ -74,9 +87,17 @@ class HelmClusterError(Exception):
     """
 
     def __init__(
-        self, message: str, *, cure: str = "", release: str | None = None, namespace: str | None = None
+        self,
+        message: str,
+        *,
+        cure: str = "",
+        release: str | None = None,
+        namespace: str | None = None,
+        object: str = "",  # noqa: A002 - Kubernetes' word
+        reason: str = "",
     ) -> None:
         self.message, self.cure, self.release, self.namespace = message, cure, release, namespace
+        self.object, self.reason = object, reason
         super().__init__(message)
 
     def __str__(self) -> str:
@@ -251,12 +272,48 @@ class CrashLoopError(StartError):
     """A container ends as soon as it starts."""
 
 
+class OutOfMemoryError(CrashLoopError):
+    """A container was killed because it took more memory than its limit."""
+
+
+class MissingObjectError(StartError):
+    """Something that a pod names is not there: a Secret, a ConfigMap, a volume."""
+
+
 class UnschedulableError(StartError):
     """No node takes the pod."""
 
 
 class PodCreationError(StartError):
-    """Kubernetes refused to create the pod: a quota, Pod Security or a webhook."""
+    """Kubernetes refused to create the pod."""
+
+
+class QuotaExceededError(PodCreationError):
+    """The namespace's quota has no room for the pod."""
+
+
+class AdmissionError(PodCreationError):
+    """Pod Security, a LimitRange or a webhook does not admit the pod."""
+
+
+class MissingServiceAccountError(PodCreationError, MissingObjectError):
+    """The pod's service account is not there."""
+
+
+class PodLostError(StartError):
+    """A pod was taken away while it was needed."""
+
+
+class EvictedError(PodLostError):
+    """A node, or whoever drains it, has sent the pod away."""
+
+
+class NodeLostError(PodLostError):
+    """The pod's node is gone, or does not answer."""
+
+
+class PreemptedError(PodLostError):
+    """The pod had to make room for one that is more important."""
 
 
 class StartTimeoutError(StartError, TimeoutError):

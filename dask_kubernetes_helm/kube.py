@@ -90,9 +90,11 @@ class Kube:
         """Objects that carry the labels."""
         return (await self.snapshot(resource, selector))[0]
 
-    async def snapshot(self, resource: str, selector: str = "", patience: float = 0.0) -> tuple[list[Object], str]:
-        """Objects that carry the labels, and the version to watch them from."""
-        query = {"labelSelector": selector or None}
+    async def snapshot(
+        self, resource: str, selector: str = "", patience: float = 0.0, *, fields: str = ""
+    ) -> tuple[list[Object], str]:
+        """Objects that carry the labels and have the fields, and the version to watch them from."""
+        query = {"labelSelector": selector or None, "fieldSelector": fields or None}
         reply = await self._transport.json("GET", self._path(resource), query, patience=patience)
         return reply["items"], reply["metadata"]["resourceVersion"]
 
@@ -108,6 +110,12 @@ class Kube:
         query = {"labelSelector": selector}
         reply = await self._transport.json("GET", self._path(resource), query, accept=_METADATA_ONLY)
         return list(reply["items"] or [])  # none at all is null
+
+    async def version(self, resource: str, selector: str) -> str:
+        """The version to watch objects from that shall not be listed."""
+        query = {"labelSelector": selector, "limit": 1}
+        reply = await self._transport.json("GET", self._path(resource), query, accept=_METADATA_ONLY)
+        return str(reply["metadata"]["resourceVersion"])
 
     async def names(self, resource: str, selector: str) -> list[str]:
         """Names of objects."""
@@ -126,9 +134,12 @@ class Kube:
         body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
         await self._transport.json("DELETE", self._path(resource, name), body=body)
 
-    async def watch(self, resource: str, selector: str, version: str) -> AsyncGenerator[tuple[str, Object], None]:
+    async def watch(
+        self, resource: str, selector: str, version: str, *, fields: str = ""
+    ) -> AsyncGenerator[tuple[str, Object], None]:
         """Changes of objects, as (ADDED | MODIFIED | DELETED, object), until the server ends the stream."""
-        query = {"labelSelector": selector or None, "watch": "true", "resourceVersion": version}
+        query = {"labelSelector": selector or None, "fieldSelector": fields or None, "watch": "true"}
+        query["resourceVersion"] = version
         response = await self._transport.open("GET", self._path(resource), query, stream=True)
         try:
             async for line in _lines(response.content):

@@ -137,13 +137,12 @@ class ManagedRelease(Release):
     async def rolled_out(self, timeout: float) -> None:
         """Wait until all pods are as their Deployments say, and Ready."""
         async with Watcher(self.kube, self.name) as watcher:
-            for component in (contract.SCHEDULER, contract.WORKER):
-                await watcher.until(
-                    lambda: _rolled_out(watcher),
-                    component=component,
-                    timeout=timeout,
-                    what="The upgrade's rollout",
-                )
+            await watcher.until(
+                lambda: _rolled_out(watcher),
+                component=(contract.SCHEDULER, contract.WORKER),
+                timeout=timeout,
+                what="The upgrade's rollout",
+            )
 
     async def remove(self, farewell: Callable[[], Awaitable[None]]) -> None:
         """Remove the release if it is ours, and wait until its pods are gone.

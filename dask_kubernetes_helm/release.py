@@ -12,11 +12,12 @@ import functools
 import json
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
-from dask_kubernetes_helm import certificates, contract, dashboards, diagnosis, ownership, ownpod
+from dask_kubernetes_helm import certificates, checkup, contract, dashboards, diagnosis, ownership, ownpod
 from dask_kubernetes_helm.connect import IN_CLUSTER, Connection, Router
+from dask_kubernetes_helm.diagnosis import Diagnosis, losses
 from dask_kubernetes_helm.errors import (
     ForbiddenError,
     KubernetesError,
@@ -263,6 +264,27 @@ class Release:
         return self.groups[group]
 
     # Being looked at ------------------------------------------------------------------------------------
+
+    async def diagnose(self, identity: Callable[[], Awaitable[Mapping[str, Any]]] | None = None) -> Diagnosis:
+        """What is wrong with the release now; needs nothing of what `find` finds.
+
+        Parameters
+        ----------
+        identity : coroutine function, optional
+            Asks the scheduler who it is; without one, it is not asked.
+
+        Raises
+        ------
+        KubernetesError
+        """
+        return await checkup.examine(self.kube, self.name, identity)
+
+    async def lost_workers(
+        self, seen: Iterable[losses.LostWorker] = (), journal: Iterable[Mapping[str, Any]] = ()
+    ) -> list[losses.LostWorker]:
+        """Workers that were lost, by what was seen, by the journal, and by what Kubernetes remembers."""
+        remembered, told = (await checkup.Evidence.gather(self.kube, self.name)).lost()
+        return losses.account([*remembered, *seen], told, journal)
 
     async def logs(self, component: str) -> dict[str, str]:
         """Logs by pod; for a pod that has none yet, why."""

@@ -22,7 +22,7 @@ def waiting(reason: str, message: str = "", container: str = "scheduler", **stat
 
 
 class FakeKube:
-    """Plays a script of changes for pods, and one for Services; lists nothing for all else."""
+    """Plays a script of changes for pods, and one for Services; lists what it is given by resource."""
 
     namespace = "lab"
 
@@ -31,12 +31,14 @@ class FakeKube:
         *script: tuple[str, dict[str, Any]],
         log: str = "",
         services: Sequence[tuple[str, dict[str, Any]]] = (),
+        listed: dict[str, list[dict[str, Any]]] | None = None,
     ) -> None:
         self.script, self.services, self.text = list(script), list(services), log
+        self.listed = listed or {}
         self.watches = 0
 
     async def watch(
-        self, resource: str, selector: str, version: str
+        self, resource: str, selector: str, version: str, *, fields: str = ""
     ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
         self.watches += 1
         script = {"pods": self.script, "services": self.services}.get(resource, [])
@@ -48,8 +50,13 @@ class FakeKube:
     async def find(self, resource: str, selector: str = "") -> list[dict[str, Any]]:
         return []
 
-    async def snapshot(self, resource: str, selector: str = "") -> tuple[list[dict[str, Any]], str]:
-        return [], "1"
+    async def snapshot(
+        self, resource: str, selector: str = "", *, fields: str = ""
+    ) -> tuple[list[dict[str, Any]], str]:
+        return self.listed.get(resource, []), "1"
+
+    async def nodes(self) -> list[dict[str, Any]]:
+        return self.listed.get("nodes", [])
 
     async def log(self, pod: str, container: str, *, previous: bool = False, tail: int | None = None) -> str:
         return self.text

@@ -34,7 +34,7 @@ def test_one_tree_of_errors() -> None:
             assert item.__doc__
 
 
-@pytest.mark.parametrize("verb", ["scale", "upgrade", "wait_for_workers", "get_logs"])
+@pytest.mark.parametrize("verb", ["scale", "upgrade", "wait_for_workers", "get_logs", "diagnose", "lost_workers"])
 def test_a_verb_and_its_coroutine_have_the_same_parameters(verb: str) -> None:
     """The public verb only chooses between blocking and awaiting."""
     public = list(inspect.signature(getattr(HelmCluster, verb)).parameters)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from distributed import Client, wait
 
-from dask_kubernetes_helm import HelmCluster
+from dask_kubernetes_helm import HelmCluster, errors
 from dask_kubernetes_helm.auth import KubeConfig
 from tests.rig import controlplane
 from tests.rig.settings import Settings
@@ -105,7 +105,7 @@ def test_the_api_server_away_for_all(
 
 
 def test_a_lost_node(make: Callable[..., HelmCluster], fourth: Settings) -> None:
-    """The second node vanishes with its worker: that is noticed, and every result is right."""
+    """The second node vanishes with its worker: that is noticed and told, and every result is right."""
     cluster = make(2)
     with Client(cluster) as client:
         futures = client.map(start_noted, range(100), seconds=0.2, pure=False)
@@ -113,3 +113,6 @@ def test_a_lost_node(make: Callable[..., HelmCluster], fourth: Settings) -> None
         subprocess.run(["ip", "link", "delete", fourth.nodes[1].link], check=True)
         until(lambda: len(workers(client)) == 1, timeout=90)
         assert client.gather(futures) == list(range(100))
+    losses = until(lambda: [loss for loss in cluster.lost_workers() if loss.reason == "NodeGone"], timeout=120)
+    assert len({loss.pod for loss in losses}) == 1
+    assert errors.NodeLostError in {finding.error for finding in cluster.diagnose().findings}

@@ -41,6 +41,7 @@ with KubeCluster(
     assert client.submit(sum, [1, 2]).result() == 3
     assert len(cluster.pods()) == 2
     assert all(cluster.get_logs(cluster=False).values())
+    assert cluster.diagnose().unread == ()
     cluster.scale(1)
     until(lambda: len(cluster.observed) == 1)
     cluster.scale(2)
@@ -51,8 +52,14 @@ print("LEFT")
 """
 EVERYTHING = f"{KINDS},roles,rolebindings,poddisruptionbudgets"
 #: What the log can't show: an apply that creates is logged as a patch, and needs the right to create as well.
-#: For others: what the agent's Role passes on; a load balancer's address; Helm 3, which updates its records.
-UNSEEN = {("get", "apps", "deployments/scale"), ("watch", "", "services"), ("update", "", "secrets")}
+#: For others: what the agent's Role passes on; a load balancer's address; Helm 3, which updates its records; pods that
+#: take longer than a moment.
+UNSEEN = {
+    ("get", "apps", "deployments/scale"),
+    ("watch", "", "services"),
+    ("update", "", "secrets"),
+    ("watch", "", "events"),
+}
 #: Requests that need no right of one's own, or that ask whether there is one.
 FREE = {"selfsubjectrulesreviews", "nodes", "namespaces"}
 

@@ -1,0 +1,30 @@
+"""From what Kubernetes says of a release's objects to one sentence and its cure.
+
+Belongs here: reading states, on plain data. Never here: requests, waiting, or knowing Dask. A finding is terminal
+when no waiting mends it; others are shown and awaited.
+
+`pods` and `refusals` know what can be wrong with a pod, and with one that is never made, `images` and `placing` how it
+gets its image and its node, `phases` where it is on its way; `happenings` reads events;
+`losses` tells why a pod went; `report` is all of it at once.
+"""
+
+from dask_kubernetes_helm.diagnosis.finding import Finding, fold
+from dask_kubernetes_helm.diagnosis.phases import is_ready, is_started, phase
+from dask_kubernetes_helm.diagnosis.pods import examine
+from dask_kubernetes_helm.diagnosis.refusals import refused, stalled
+from dask_kubernetes_helm.diagnosis.report import Count, Diagnosis
+from dask_kubernetes_helm.diagnosis.survey import survey
+
+__all__ = [
+    "Count",
+    "Diagnosis",
+    "Finding",
+    "examine",
+    "fold",
+    "is_ready",
+    "is_started",
+    "phase",
+    "refused",
+    "stalled",
+    "survey",
+]

@@ -1,0 +1,249 @@
+"""Why a worker is gone: by what its pod said last, by events, and by the journal of who scaled.
+
+Belongs here: reading these, and making one account of them. Never here: watching, or asking for anything.
+
+Sources: https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions,
+https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from dask_kubernetes_helm import contract
+from dask_kubernetes_helm.diagnosis import happenings
+from dask_kubernetes_helm.diagnosis.phases import is_ready
+from dask_kubernetes_helm.diagnosis.pods import limit_of
+
+Object = dict[str, Any]
+
+OOM_KILLED, EVICTED, NODE_GONE, PREEMPTED = "OOMKilled", "Evicted", "NodeGone", "Preempted"
+SCALED_DOWN, REPLACED, DELETED = "ScaledDown", "Replaced", "Deleted"
+#: What was asked for by whoever runs the cluster.
+INTENDED = (SCALED_DOWN, REPLACED, DELETED)
+
+#: Reasons of the condition DisruptionTarget.
+_DISRUPTIONS = {
+    "PreemptionByScheduler": PREEMPTED,
+    "DeletionByTaintManager": NODE_GONE,
+    "DeletionByPodGC": NODE_GONE,
+    "EvictionByEvictionAPI": EVICTED,
+    "TerminationByKubelet": EVICTED,
+}
+#: Reasons of pods that a kubelet has ended as a whole.
+_FAILURES = {"Evicted": EVICTED, "Preempting": PREEMPTED, "NodeLost": NODE_GONE, "Terminated": NODE_GONE}
+#: Reasons of events about a pod.
+_EVENTS = {
+    "Evicted": EVICTED,
+    "Preempted": PREEMPTED,
+    "TaintManagerEviction": NODE_GONE,
+    "NodeNotReady": NODE_GONE,
+    "Killing": DELETED,
+}
+
+
+@dataclass(frozen=True)
+class LostWorker:
+    """A worker that was lost.
+
+    Attributes
+    ----------
+    name : str
+        As Dask has it, which is the pod's name.
+    pod : str
+        The pod's name.
+    group : str
+        Its worker group.
+    when : datetime
+        When it ended, or was told to.
+    reason : str
+        One word: ``"OOMKilled"``, ``"Evicted"``, ``"NodeGone"``, ``"Preempted"``, ``"ScaledDown"``, ``"Replaced"`` (by
+        a rollout), ``"Deleted"`` (by somebody), else Kubernetes' own for a container that ended: ``"Error"``,
+        ``"Completed"``.
+    message : str
+        More of it, in a sentence without its full stop.
+
+    Examples
+    --------
+    >>> when = datetime(2026, 11, 26, 21, 0, tzinfo=timezone.utc)
+    >>> print(LostWorker("w-1", "w-1", "default", when, "OOMKilled", "its memory limit is 2Gi"))
+    2026-11-26 21:00:00+00:00 w-1 OOMKilled: its memory limit is 2Gi
+    """
+
+    name: str
+    pod: str
+    group: str
+    when: datetime
+    reason: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.when.isoformat(' ', 'seconds')} {self.pod} {self.reason}: {self.message}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, with the time as ISO 8601."""
+        return {**dataclasses.asdict(self), "when": self.when.isoformat()}
+
+
+def _lost(pod: Object, when: datetime, reason: str, message: str) -> LostWorker:
+    metadata = pod["metadata"]
+    group = metadata.get("labels", {}).get(contract.GROUP_LABEL, contract.DEFAULT_GROUP)
+    return LostWorker(metadata["name"], metadata["name"], group, when, reason, message)
+
+
+# By the pod itself --------------------------------------------------------------------------------------
+
+
+def restarts(pod: Object) -> list[LostWorker]:
+    """Workers whose container ended while the pod stayed: as far as its status remembers."""
+    if pod["metadata"].get("deletionTimestamp"):
+        return []
+    found = []
+    for status in pod.get("status", {}).get("containerStatuses", []):
+        for state in (status.get("lastState", {}), status.get("state", {})):
+            ended = state.get("terminated") or {}
+            if status["name"] == contract.WORKER and (when := happenings.moment(ended.get("finishedAt"))):
+                reason = ended.get("reason") or "Error"
+                message = (
+                    f"killed for its memory; {limit_of(pod, status['name'])}"
+                    if reason == OOM_KILLED
+                    else f"ended with exit code {ended.get('exitCode')}"
+                )
+                found.append(_lost(pod, when, reason, message))
+    return found
+
+
+def removal(pod: Object, now: datetime) -> LostWorker | None:
+    """Why a pod goes, by what it says itself; None where it does not."""
+    metadata, status = pod["metadata"], pod.get("status", {})
+    deleted = happenings.moment(metadata.get("deletionTimestamp"))
+    if status.get("phase") == "Failed" and not deleted:
+        reason = _FAILURES.get(status.get("reason", ""), status.get("reason") or "Error")
+        return _lost(pod, _ended(pod) or now, reason, status.get("message") or f"the pod ended: {reason}")
+    if not deleted:
+        return None
+    # Kubernetes adds the time that the pod has to end.
+    asked = deleted - timedelta(seconds=metadata.get("deletionGracePeriodSeconds") or 0)
+    for condition in status.get("conditions", []):
+        if condition["type"] == "DisruptionTarget" and condition["status"] == "True":
+            reason = _DISRUPTIONS.get(condition.get("reason", ""), EVICTED)
+            return _lost(pod, asked, reason, condition.get("message") or condition.get("reason", ""))
+    return _lost(pod, asked, DELETED, "somebody has deleted the pod")
+
+
+def _ended(pod: Object) -> datetime | None:
+    moments = [
+        happenings.moment((status.get("state", {}).get("terminated") or {}).get("finishedAt"))
+        for status in pod.get("status", {}).get("containerStatuses", [])
+    ]
+    return max((moment for moment in moments if moment), default=None)
+
+
+# By events ----------------------------------------------------------------------------------------------
+
+
+def by_events(events: Iterable[Object], groups: Mapping[str, str], pods: Iterable[Object]) -> list[LostWorker]:
+    """Pods that are gone, or out of reach, by what is still told of them.
+
+    Parameters
+    ----------
+    events : iterable of dict
+        Those of the release.
+    groups : mapping
+        Worker groups by the names of their Deployments.
+    pods : iterable of dict
+        Those that are there.
+    """
+    events, living = list(events), {pod["metadata"]["name"]: pod for pod in pods}
+    found: dict[str, LostWorker] = {}
+    for event in sorted(events, key=happenings.last):
+        about = event.get("involvedObject") or {}
+        name, reason = about.get("name", ""), event.get("reason", "")
+        group = _group(name, groups)
+        if about.get("kind") != "Pod" or group is None or reason not in _EVENTS:
+            continue
+        pod = living.get(name)
+        if pod and (_EVENTS[reason] == DELETED or is_ready(pod) or pod["metadata"].get("deletionTimestamp")):
+            continue
+        word = _EVENTS[reason]
+        if name not in found or word != DELETED:
+            message = "the pod was deleted" if word == DELETED else event.get("message") or reason
+            found[name] = LostWorker(name, name, group, happenings.last(event), word, message)
+    current = _current(living.values())
+    return [_owned(lost, events, current) for lost in found.values()]
+
+
+def _group(pod: str, groups: Mapping[str, str]) -> str | None:
+    """The group of a pod, by its name: that of its Deployment, a hash, and five letters."""
+    return groups.get(pod.rsplit("-", 2)[0])
+
+
+def _current(pods: Iterable[Object]) -> set[str]:
+    """ReplicaSets whose pods are there."""
+    return {pod["metadata"]["name"].rpartition("-")[0] for pod in pods}
+
+
+def _owned(lost: LostWorker, events: list[Object], current: set[str]) -> LostWorker:
+    """The same, where its ReplicaSet has deleted it: to have fewer, or to have others."""
+    owner = lost.pod.rpartition("-")[0]
+    if lost.reason != DELETED or not any(
+        event.get("reason") == "SuccessfulDelete" and event.get("message", "").endswith(f": {lost.pod}")
+        for event in events
+    ):
+        return lost
+    others = {name for name in current if name.rpartition("-")[0] == owner.rpartition("-")[0]}
+    if others and owner not in others:
+        return dataclasses.replace(lost, reason=REPLACED, message="a rollout has put another pod in its place")
+    return dataclasses.replace(lost, reason=SCALED_DOWN, message="the number of pods was lowered")
+
+
+# One account --------------------------------------------------------------------------------------------
+
+
+def account(
+    seen: Iterable[LostWorker], told: Iterable[LostWorker], journal: Iterable[Mapping[str, Any]] = ()
+) -> list[LostWorker]:
+    """One entry for each loss, the newest last.
+
+    Parameters
+    ----------
+    seen : iterable of LostWorker
+        What a watch has seen, and what the pods that are there remember.
+    told : iterable of LostWorker
+        What events tell.
+    journal : iterable of mapping
+        As `scaling_history` gives it.
+    """
+    found: dict[tuple[str, datetime | None], LostWorker] = {}
+    for lost in (*told, *seen):
+        key = (lost.pod, None if _is_removal(lost) else lost.when)
+        known = found.get(key)
+        if known is None or _rank(lost) >= _rank(known):
+            found[key] = lost
+        else:  # it is seen when, and told why
+            found[key] = dataclasses.replace(known, when=lost.when)
+    for entry in journal:
+        for name in entry.get("left") or ():
+            known = found.get((name, None))
+            if known is None or known.reason in INTENDED:
+                found[name, None] = _by_journal(name, entry, known)
+    return sorted(found.values(), key=lambda lost: lost.when)
+
+
+def _is_removal(lost: LostWorker) -> bool:
+    return lost.reason in {*_DISRUPTIONS.values(), *INTENDED}
+
+
+def _rank(lost: LostWorker) -> int:
+    """How much a reason tells: that a pod was deleted is true of all."""
+    return (lost.reason != DELETED) + (lost.reason not in INTENDED)
+
+
+def _by_journal(name: str, entry: Mapping[str, Any], known: LostWorker | None) -> LostWorker:
+    when = known.when if known else happenings.moment(entry["time"]) or datetime.fromtimestamp(0, tz=timezone.utc)
+    message = f"{entry.get('why', 'scaled')} by {entry.get('who', 'somebody')}"
+    return LostWorker(name, name, entry.get("group", contract.DEFAULT_GROUP), when, SCALED_DOWN, message)

@@ -1,0 +1,210 @@
+"""Pods that are never made: what the API server says to whoever would make them.
+
+Belongs here: reading the refusal of a pod, wherever it is written down. Never here: pods that are there (pods.py).
+
+Sources: https://kubernetes.io/docs/concepts/policy/resource-quotas/,
+https://kubernetes.io/docs/concepts/security/pod-security-admission/,
+https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dask_kubernetes_helm.diagnosis import happenings
+from dask_kubernetes_helm.diagnosis.finding import Finding, role
+from dask_kubernetes_helm.errors import (
+    AdmissionError,
+    MissingServiceAccountError,
+    PodCreationError,
+    QuotaExceededError,
+    StartError,
+)
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """What the API server says, what that means, and what to do; groups of the pattern fill the texts."""
+
+    pattern: re.Pattern[str]
+    error: type[StartError]
+    sentence: str
+    cure: str
+    terminal: bool = True
+
+
+_ASK = "Change the values to what it asks for, or ask who runs it."
+#: The first that is found counts.
+_RULES = (
+    _Rule(
+        re.compile(
+            r"exceeded quota: (?P<quota>[^,\s]+), requested: (?P<asked>.+), used: (?P<used>.+), limited: (?P<hard>.+)"
+        ),
+        QuotaExceededError,
+        "exceeded quota: {quota} ({figures})",
+        "Ask for fewer workers, or for less ({values}.resources); or have the namespace's quota raised: kubectl "
+        "describe quota {quota}.",
+    ),
+    _Rule(
+        re.compile(r"failed quota: (?P<quota>[^:\s]+): must specify (?P<what>.+)"),
+        QuotaExceededError,
+        "quota {quota} wants each to say {what}",
+        "Give requests and limits for all that runs in the pod ({values}.resources).",
+    ),
+    _Rule(
+        # A new namespace has its default one in a moment.
+        re.compile(r'error looking up service account \S+?: serviceaccount "default" not found'),
+        MissingServiceAccountError,
+        "the namespace has no service account default yet",
+        "Kubernetes makes it; kubectl get serviceaccounts.",
+        terminal=False,
+    ),
+    _Rule(
+        re.compile(r'error looking up service account \S+?: serviceaccount "(?P<account>[^"]+)" not found'),
+        MissingServiceAccountError,
+        "there is no service account {account}",
+        "Create it, or name one that is there ({values}.serviceAccountName): kubectl get serviceaccounts.",
+    ),
+    _Rule(
+        re.compile(r'violates PodSecurity "(?P<level>[^"]+)": (?P<what>.+)', re.DOTALL),
+        AdmissionError,
+        "they violate the namespace's Pod Security standard {level}: {what}",
+        "Change what it names ({values}.securityContext, {values}.containerSecurityContext, volumes); the chart's own "
+        "defaults meet `restricted`.",
+    ),
+    _Rule(
+        re.compile(r'admission webhook "(?P<webhook>[^"]+)" denied the request: (?P<what>.+)', re.DOTALL),
+        AdmissionError,
+        "webhook {webhook} denies them: {what}",
+        _ASK,
+    ),
+    _Rule(
+        re.compile(r'admission webhook "(?P<webhook>[^"]+)" denied the request'),
+        AdmissionError,
+        "webhook {webhook} denies them without a reason",
+        _ASK,
+    ),
+    _Rule(
+        re.compile(r"ValidatingAdmissionPolicy '(?P<policy>[^']+)'.*? denied request: (?P<what>.+)", re.DOTALL),
+        AdmissionError,
+        "policy {policy} denies them: {what}",
+        _ASK,
+    ),
+    _Rule(
+        re.compile(r'failed calling webhook "(?P<webhook>[^"]+)"'),
+        AdmissionError,
+        "webhook {webhook}, which has to admit them, does not answer: {text}",
+        "Whoever runs that webhook has to mend it; Kubernetes goes on trying.",
+        terminal=False,
+    ),
+    _Rule(
+        re.compile(r"(?:maximum|minimum) .+ usage per |max limit to request ratio"),
+        AdmissionError,
+        "a LimitRange of the namespace forbids them: {text}",
+        "Change {values}.resources to what it allows: kubectl describe limitrange.",
+    ),
+    _Rule(
+        re.compile(r"is forbidden|is invalid|denied request"),
+        PodCreationError,
+        "{text}",
+        "Change the values to what it allows.",
+    ),
+    _Rule(re.compile(""), PodCreationError, "{text}", "Kubernetes goes on trying.", terminal=False),
+)
+#: What is in front of the text that matters: who says so, and of which pod, whose name is not settled yet.
+_FRONT = re.compile(r'^(?:Error creating: )?(?:pods? "[^"]*" is (?:forbidden|invalid): )?(?:unable to create pods?: )?')
+
+
+def refused(owner: Object, events: Iterable[Object] = ()) -> Finding | None:
+    """Why Kubernetes refuses to create a Deployment's or a ReplicaSet's pods, or None.
+
+    Parameters
+    ----------
+    owner : dict
+        The Deployment or the ReplicaSet.
+    events : iterable of dict
+        Those of the release; of help where the conditions say nothing.
+    """
+    for condition in owner.get("status", {}).get("conditions", []):
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+            return read(owner, condition.get("message") or condition.get("reason", ""), condition.get("reason", ""))
+    if owner.get("status", {}).get("replicas", 0) >= owner.get("spec", {}).get("replicas", 1):
+        return None
+    kind, name = owner.get("kind") or "Deployment", owner["metadata"]["name"]
+    failed = [
+        event
+        for event in events
+        if event.get("reason") == "FailedCreate"
+        and (event.get("involvedObject") or {}).get("kind") == "ReplicaSet"
+        and _is_of(event["involvedObject"].get("name", ""), kind, name)
+    ]
+    event = max(failed, key=happenings.last, default=None)
+    return read(owner, event.get("message", ""), "FailedCreate") if event else None
+
+
+def _is_of(replicaset: str, kind: str, name: str) -> bool:
+    return replicaset == name if kind == "ReplicaSet" else replicaset.rpartition("-")[0] == name
+
+
+def read(owner: Object, message: str, reason: str = "FailedCreate") -> Finding:
+    """What a refusal means."""
+    kind, metadata = owner.get("kind") or "Deployment", owner["metadata"]
+    whose, values = f"{kind} {metadata['name']}", role(metadata.get("labels", {}))
+    text = _FRONT.sub("", message).strip()
+    rule, found = next((rule, found) for rule in _RULES if (found := rule.pattern.search(message)))
+    fills = {**found.groupdict(), "text": text, "values": values}
+    if "asked" in fills:
+        fills["figures"] = _figures(fills)
+    return Finding(
+        rule.error,
+        f"Kubernetes refuses pods of {whose}: {rule.sentence.format(**fills).strip()}",
+        rule.cure.format(**fills),
+        terminal=rule.terminal,
+        object=f"{kind.lower()}/{metadata['name']}",
+        reason=reason,
+        cause=text,
+    )
+
+
+def _figures(found: Mapping[str, str]) -> str:
+    """What a quota has of each resource that is asked for.
+
+    Examples
+    --------
+    >>> _figures({"asked": "pods=1", "used": "cpu=3,pods=2", "hard": "cpu=3,pods=2"})
+    'pods: 1 asked for, 2 of 2 used'
+    """
+    asked, used, hard = (_amounts(found[key]) for key in ("asked", "used", "hard"))
+    return "; ".join(
+        f"{resource}: {amount} asked for, {used.get(resource, '?')} of {hard.get(resource, '?')} used"
+        for resource, amount in asked.items()
+    )
+
+
+def _amounts(text: str) -> dict[str, str]:
+    pairs = (item.partition("=") for item in text.split(","))
+    return {resource.strip(): amount.strip() for resource, _, amount in pairs}
+
+
+def stalled(deployment: Object) -> Finding | None:
+    """Whether Kubernetes has given a Deployment's rollout up, which tells of it and goes on.
+
+    Source: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#failed-deployment
+    """
+    name = deployment["metadata"]["name"]
+    for condition in deployment.get("status", {}).get("conditions", []):
+        if condition["type"] == "Progressing" and condition["status"] == "False":
+            return Finding(
+                StartError,
+                f"Deployment {name} gets no further: {condition.get('message', condition.get('reason'))}",
+                f"kubectl describe deployment {name} tells more; kubectl rollout undo takes the last change back.",
+                terminal=False,
+                object=f"deployment/{name}",
+                reason=condition.get("reason", ""),
+            )
+    return None

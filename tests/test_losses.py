@@ -1,0 +1,225 @@
+"""Why a worker is gone, from what is left of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dask_kubernetes_helm import losing
+from dask_kubernetes_helm.diagnosis import losses
+from dask_kubernetes_helm.errors import ForbiddenError, KubernetesError
+
+NOW = datetime(2026, 11, 26, 21, 10, tzinfo=timezone.utc)
+NAME = "demo-worker-7d9f-x1"
+
+
+def worker(name: str = NAME, *, deleted: bool = False, **status: Any) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": name, "uid": name, "labels": {"dask.org/worker-group": "big"}}
+    metadata["resourceVersion"] = "7"
+    if deleted:
+        metadata |= {"deletionTimestamp": "2026-11-26T21:00:30Z", "deletionGracePeriodSeconds": 30}
+    limits = {"limits": {"memory": "2Gi"}}
+    return {"metadata": metadata, "spec": {"containers": [{"name": "worker", "resources": limits}]}, "status": status}
+
+
+def ended(reason: str = "OOMKilled", code: int = 137, at: str = "21:01") -> dict[str, Any]:
+    return {"terminated": {"reason": reason, "exitCode": code, "finishedAt": f"2026-11-26T{at}:00Z"}}
+
+
+def event(reason: str, name: str = NAME, message: str = "", kind: str = "Pod") -> dict[str, Any]:
+    return {
+        "metadata": {},
+        "involvedObject": {"kind": kind, "name": name},
+        "reason": reason,
+        "message": message,
+        "lastTimestamp": "2026-11-26T21:02:00Z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("condition", "reason"),
+    [
+        ("PreemptionByScheduler", losses.PREEMPTED),
+        ("DeletionByTaintManager", losses.NODE_GONE),
+        ("DeletionByPodGC", losses.NODE_GONE),
+        ("EvictionByEvictionAPI", losses.EVICTED),
+        ("TerminationByKubelet", losses.EVICTED),
+        (None, losses.DELETED),
+    ],
+)
+def test_pods_that_are_deleted(condition: str | None, reason: str) -> None:
+    """A pod that is told to go says itself who is behind it, and went when it was told."""
+    told = {"type": "DisruptionTarget", "status": "True", "reason": condition, "message": "because"}
+    lost = losses.removal(worker(deleted=True, conditions=[told] if condition else []), NOW)
+    assert lost is not None
+    assert (lost.reason, lost.group, lost.name) == (reason, "big", NAME)
+    assert lost.when == datetime(2026, 11, 26, 21, 0, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("reason", "word"),
+    [
+        ("Evicted", losses.EVICTED),
+        ("NodeLost", losses.NODE_GONE),
+        ("Terminated", losses.NODE_GONE),
+        ("OutOfcpu", "OutOfcpu"),
+    ],
+)
+def test_pods_that_a_kubelet_has_ended(reason: str, word: str) -> None:
+    """A pod that was ended as a whole has Kubernetes' reason and text."""
+    lost = losses.removal(worker(phase="Failed", reason=reason, message="The node was low on resource: memory."), NOW)
+    assert lost is not None
+    assert (lost.reason, lost.message, lost.when) == (word, "The node was low on resource: memory.", NOW)
+
+
+def test_containers_that_end_while_their_pod_stays() -> None:
+    """Both the last life and the one before are told, with exit code or limit."""
+    status = {"name": "worker", "state": ended("Error", 1, "21:03"), "lastState": ended()}
+    first, second = losses.restarts(worker(containerStatuses=[status]))
+    assert (first.reason, first.message) == ("OOMKilled", "killed for its memory; its limit is 2Gi")
+    assert (second.reason, second.message) == ("Error", "ended with exit code 1")
+    assert losses.restarts(worker(deleted=True, containerStatuses=[status])) == []
+    assert losses.removal(worker(containerStatuses=[status]), NOW) is None
+
+
+GROUPS = {"demo-worker": "default", "demo-worker-gpu": "gpu"}
+
+
+@pytest.mark.parametrize(
+    ("events", "reason"),
+    [
+        ([event("Killing")], losses.DELETED),
+        ([event("Killing"), event("Evicted", message="low on memory")], losses.EVICTED),
+        ([event("Preempted")], losses.PREEMPTED),
+        ([event("NodeNotReady"), event("TaintManagerEviction")], losses.NODE_GONE),
+        (
+            [event("Killing"), event("SuccessfulDelete", "demo-worker-7d9f", f"Deleted pod: {NAME}", "ReplicaSet")],
+            losses.SCALED_DOWN,
+        ),
+    ],
+)
+def test_what_events_tell(events: list[dict[str, Any]], reason: str) -> None:
+    """Pods that are gone are told by the strongest word of their events."""
+    (lost,) = losses.by_events(events, GROUPS, [])
+    assert (lost.pod, lost.group, lost.reason) == (NAME, "default", reason)
+
+
+def test_a_rollout_replaces() -> None:
+    """A ReplicaSet that deletes its pods for those of another has not been made smaller."""
+    deleted = event("SuccessfulDelete", "demo-worker-7d9f", f"Deleted pod: {NAME}", "ReplicaSet")
+    (lost,) = losses.by_events([event("Killing"), deleted], GROUPS, [worker("demo-worker-8888-y1")])
+    assert lost.reason == losses.REPLACED
+
+
+def test_who_is_there_is_not_lost() -> None:
+    """Events of pods that are Ready again, of other releases, and of other kinds, are none of this."""
+    ready = worker(conditions=[{"type": "Ready", "status": "True"}])
+    others = [event("NodeNotReady"), event("Killing"), event("Evicted", "another-worker-7d9f-x1")]
+    assert losses.by_events([*others, event("Evicted", kind="Node")], GROUPS, [ready]) == []
+
+
+JOURNAL = [{"time": "2026-11-26T21:00:01+00:00", "who": "ada@lab", "why": "scale(1)", "group": "big", "left": [NAME]}]
+
+
+def test_the_journal_knows_who_scaled() -> None:
+    """What a watch saw as deleted was scaled down, where the journal says so; when it is seen counts."""
+    seen = losses.removal(worker(deleted=True), NOW)
+    assert seen is not None
+    (lost,) = losses.account([seen], [], JOURNAL)
+    assert (lost.reason, lost.message, lost.when) == (losses.SCALED_DOWN, "scale(1) by ada@lab", seen.when)
+    (alone,) = losses.account([], [], JOURNAL)
+    assert (alone.reason, alone.group, alone.when.second) == (losses.SCALED_DOWN, "big", 1)
+
+
+WORDS = [*losses.INTENDED, losses.EVICTED, losses.NODE_GONE, losses.PREEMPTED]
+LOST = st.builds(
+    losses.LostWorker,
+    name=st.sampled_from("abc"), pod=st.sampled_from("abc"), group=st.just("default"),
+    when=st.datetimes(timezones=st.just(timezone.utc)), reason=st.sampled_from([*WORDS, "OOMKilled", "Error"]),
+    message=st.just("m"),
+)  # fmt: skip
+
+
+@given(st.lists(LOST), st.lists(LOST), st.lists(st.sampled_from("abc")))
+def test_one_account(seen: list[losses.LostWorker], told: list[losses.LostWorker], left: list[str]) -> None:
+    """Each pod goes once, whoever tells of it; misfortune is never taken for intent; all is in order of time."""
+    found = losses.account(seen, told, [{"time": "2026-11-26T21:00:00+00:00", "left": left}])
+    assert found == sorted(found, key=lambda lost: lost.when)
+    gone = [lost for lost in found if lost.reason in WORDS]
+    assert len({lost.pod for lost in gone}) == len(gone)
+    unlucky = {lost.pod for lost in (*seen, *told) if lost.reason in WORDS and lost.reason not in losses.INTENDED}
+    assert unlucky == {lost.pod for lost in gone if lost.reason not in losses.INTENDED}
+    assert {lost.pod for lost in gone} >= set(left)
+
+
+class Kube:
+    """Plays one watch after the other; an error ends one."""
+
+    def __init__(self, *watches: list[Any]) -> None:
+        self.watches, self.versions, self.done = list(watches), [], asyncio.Event()
+        self.listed = 0
+
+    async def version(self, resource: str, selector: str) -> str:
+        self.listed += 1
+        return f"listed-{self.listed}"
+
+    async def watch(
+        self, resource: str, selector: str, version: str, *, fields: str
+    ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
+        assert fields == "status.phase!=Pending"
+        self.versions.append(version)
+        if not self.watches:
+            self.done.set()
+            await asyncio.Event().wait()
+        for change in self.watches.pop(0):
+            if isinstance(change, Exception):
+                raise change
+            yield change
+
+
+async def noted(kube: Kube, monkeypatch: pytest.MonkeyPatch) -> losing.Register:
+    monkeypatch.setattr(losing, "_BACKOFF", 0.01)
+    register = losing.Register(kube, "demo")  # type: ignore[arg-type]
+    register.start()
+    await asyncio.wait_for(kube.done.wait(), 10)
+    await register.close()
+    return register
+
+
+async def test_losses_are_noted_and_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """A loss is noted once and logged, but for what was asked for; a watch goes on where the last one ended."""
+    killed = worker(containerStatuses=[{"name": "worker", "state": {"running": {}}, "lastState": ended()}])
+    gone = ("DELETED", worker("demo-worker-7d9f-x2"))
+    kube = Kube([("MODIFIED", killed), ("MODIFIED", killed)], [gone], [KubernetesError("too old", status=410)])
+    with caplog.at_level(logging.WARNING):
+        register = await noted(kube, monkeypatch)
+    assert [lost.reason for lost in register.lost] == ["OOMKilled", "Deleted"]
+    (record,) = caplog.records
+    assert f"worker {NAME} was lost: OOMKilled: killed for its memory; its limit is 2Gi" in record.getMessage()
+    assert kube.versions == ["listed-1", "7", "7", "listed-2"]
+
+
+async def test_who_may_not_watch_goes_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal ends the watch, and nothing else."""
+
+    class Reserved(Kube):
+        async def version(self, resource: str, selector: str) -> str:
+            self.done.set()
+            raise ForbiddenError("may not list pods", status=403)
+
+    assert (await noted(Reserved(), monkeypatch)).lost == []
+
+
+async def test_misfortune_comes_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pod that is deleted first and says why afterwards has that reason."""
+    condition = {"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager", "message": "gone"}
+    changes = [("MODIFIED", worker(deleted=True)), ("MODIFIED", worker(deleted=True, conditions=[condition]))]
+    register = await noted(Kube(changes), monkeypatch)
+    assert [lost.reason for lost in register.lost] == [losses.NODE_GONE]
