@@ -18,7 +18,7 @@ from distributed.utils import Log, Logs
 from dask_kubernetes_helm import adaptivity, classic_arguments, classic_plan, config, contract
 from dask_kubernetes_helm.arguments import worker_count
 from dask_kubernetes_helm.elastic import ElasticCluster
-from dask_kubernetes_helm.errors import TemplateWarning
+from dask_kubernetes_helm.errors import TemplateWarning, WorkloadNotFoundError
 
 if TYPE_CHECKING:
     from kubernetes.client import V1Pod
@@ -208,5 +208,7 @@ class ClassicVerbs(ElasticCluster):
         if pod is None:
             return await self._get_logs(**{"cluster": False, **kwargs})
         name = pod if isinstance(pod, str) else str(pod.metadata.name)
-        logs = await self._get_logs(cluster=False, scheduler=False, workers=[name])
-        return logs.get(name, Log(""))
+        with contextlib.suppress(WorkloadNotFoundError):  # gone since
+            logs: Any = await self._get_logs(**{**kwargs, "cluster": False, "scheduler": False, "workers": [name]})
+            return Log(logs[name])
+        return Log("")

@@ -11,7 +11,9 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import AsyncGenerator
+from datetime import datetime
 from typing import Any
 
 import aiohttp
@@ -34,14 +36,19 @@ Object = dict[str, Any]
 #: What the API server answers where a JSON patch's test fails.
 _INVALID = 422
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_RESOURCES = {
+    "/api/v1": "pods services events configmaps secrets serviceaccounts persistentvolumeclaims "
+    "resourcequotas limitranges",
+    "/apis/apps/v1": "deployments replicasets",
+    "/apis/policy/v1": "poddisruptionbudgets",
+    "/apis/networking.k8s.io/v1": "networkpolicies ingresses",
+    "/apis/rbac.authorization.k8s.io/v1": "roles rolebindings",
+    "/apis/gateway.networking.k8s.io/v1": "httproutes",
+    "/apis/monitoring.coreos.com/v1": "servicemonitors podmonitors prometheusrules",
+    "/apis/cert-manager.io/v1": "certificates",
+}
 _PATHS = {
-    "pods": "/api/v1/namespaces/{namespace}/pods",
-    "services": "/api/v1/namespaces/{namespace}/services",
-    "events": "/api/v1/namespaces/{namespace}/events",
-    "configmaps": "/api/v1/namespaces/{namespace}/configmaps",
-    "secrets": "/api/v1/namespaces/{namespace}/secrets",
-    "deployments": "/apis/apps/v1/namespaces/{namespace}/deployments",
-    "replicasets": "/apis/apps/v1/namespaces/{namespace}/replicasets",
+    name: f"{group}/namespaces/{{namespace}}/{name}" for group, names in _RESOURCES.items() for name in names.split()
 }
 
 
@@ -205,12 +212,46 @@ class Kube:
             return False
         return True
 
-    async def log(self, pod: str, container: str, *, previous: bool = False, tail: int | None = None) -> str:
-        """A container's log."""
-        query = {"container": container, "previous": str(previous).lower(), "tailLines": tail}
+    async def log(
+        self,
+        pod: str,
+        container: str,
+        *,
+        previous: bool = False,
+        tail: int | None = None,
+        since: float | datetime | None = None,
+    ) -> str:
+        """A container's log.
+
+        Parameters
+        ----------
+        pod, container : str
+            Whose.
+        previous : bool
+            Of its life before this one.
+        tail : int, optional
+            Its last lines.
+        since : float or datetime, optional
+            From when on: seconds ago, or a point in time.
+        """
+        query = {"container": container, "previous": str(previous).lower(), "tailLines": tail, **_since(since)}
         response = await self._transport.open("GET", self._path("pods", pod, "log"), query)
         async with response:
             return await response.text(errors="replace")
+
+    async def follow(
+        self, pod: str, container: str, *, tail: int | None = None, since: float | datetime | None = None
+    ) -> AsyncGenerator[str, None]:
+        """A container's log line by line, each with its time in front, until the container or the stream ends."""
+        query = {"container": container, "follow": "true", "timestamps": "true", "tailLines": tail, **_since(since)}
+        response = await self._transport.open("GET", self._path("pods", pod, "log"), query, stream=True)
+        try:
+            async for line in _lines(response.content, rest=True):
+                yield line.decode(errors="replace")
+        except (aiohttp.ClientError, OSError) as error:
+            raise kubesaid.unreachable(error, self.credentials) from error
+        finally:
+            abort(response)
 
     async def dial(self, pod: str, port: int) -> PortStream:
         """Open a stream to a port of a pod.
@@ -221,10 +262,19 @@ class Kube:
         return await self._transport.websocket(path, "v4.channel.k8s.io")
 
 
-async def _lines(stream: aiohttp.StreamReader) -> AsyncGenerator[bytes, None]:
-    """Whole lines, however long; half a line is what the end of a connection leaves."""
-    rest = b""
+def _since(since: float | datetime | None) -> dict[str, Any]:
+    """As the API has it, which knows whole seconds."""
+    if isinstance(since, datetime):
+        return {"sinceTime": since.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    return {"sinceSeconds": None if since is None else max(1, math.ceil(since))}
+
+
+async def _lines(stream: aiohttp.StreamReader, *, rest: bool = False) -> AsyncGenerator[bytes, None]:
+    """Whole lines, however long; half a line is what the end of a connection leaves, given where `rest` says so."""
+    left = b""
     async for data in stream.iter_any():
-        *lines, rest = (rest + data).split(b"\n")
+        *lines, left = (left + data).split(b"\n")
         for line in lines:
             yield line
+    if rest and left:
+        yield left
