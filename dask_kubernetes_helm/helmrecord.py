@@ -43,5 +43,5 @@ def _read(record: Mapping[str, Any]) -> dict[str, Any] | None:
             "chart": told["chart"].get("metadata"),
             "values": told.get("config") or {},
         }
-    except (KeyError, ValueError, OSError, AttributeError):
+    except (KeyError, TypeError, ValueError, OSError, EOFError):
         return None

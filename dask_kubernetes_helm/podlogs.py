@@ -35,6 +35,8 @@ READ, _FOLLOWED = 16, 64
 _WAITING = 1000
 #: Seconds before a log is followed again whose stream ended while its container ran on.
 _AGAIN = 0.5
+#: Seconds for the last lines of pods that are gone.
+_LAST = 5.0
 _BAD_REQUEST, _NOT_FOUND = 400, 404
 
 
@@ -188,7 +190,8 @@ class Following:
                 await watcher.until(
                     functools.partial(self._look, watcher), component=None, timeout=math.inf, what="The logs' end"
                 )
-                await asyncio.gather(*self._streams.values())
+                if self._streams:  # what they said last; a node that is lost says nothing more
+                    await asyncio.wait(self._streams.values(), timeout=_LAST)
         finally:
             for task in self._streams.values():
                 task.cancel()
@@ -228,10 +231,10 @@ class Following:
                     raise
                 except KubernetesError as error:
                     logger.debug("release %s: log of %s: %s", self._release, pod, error)
-                status = _status(watcher.pods.get(pod, {}))
-                if status.get("containerID") != ident or "running" not in status.get("state", {}):
-                    return
-                await asyncio.sleep(_AGAIN)
+                for pause in (0.0, _AGAIN):  # the watch may take a moment to tell of the end
+                    await asyncio.sleep(pause)
+                    if not _runs(watcher, pod, ident):
+                        return
 
     async def _give(self, pod: str, container: str) -> None:
         resumed, moment = self._last.get(pod, (None, self._excerpt.since))
@@ -248,6 +251,12 @@ class Following:
 
 def _component(pod: Object) -> str:
     return str(pod["metadata"].get("labels", {}).get(contract.COMPONENT_LABEL, ""))
+
+
+def _runs(watcher: Watcher, pod: str, ident: str) -> bool:
+    """Whether a container still runs."""
+    status = _status(watcher.pods.get(pod, {}))
+    return status.get("containerID") == ident and "running" in status.get("state", {})
 
 
 def _status(pod: Object) -> dict[str, Any]:

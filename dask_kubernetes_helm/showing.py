@@ -5,6 +5,8 @@ Belongs here: from pods to rows. Never here: the display (progress.py), or what 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from dask_kubernetes_helm import contract, diagnosis
 from dask_kubernetes_helm.progress import Progress
 from dask_kubernetes_helm.watching import Watcher
@@ -13,7 +15,7 @@ _ROWS = {contract.SCHEDULER: "scheduler", contract.WORKER: "workers"}
 _READY = "ready"
 
 
-def pods(watcher: Watcher, progress: Progress) -> None:
+def pods(watcher: Watcher, progress: Progress, components: Iterable[str] = tuple(_ROWS)) -> None:
     """Show how far a release's pods are; called each time round while waiting.
 
     A worker that is Ready is one that the scheduler knows: the readiness probe asks for just that.
@@ -24,13 +26,15 @@ def pods(watcher: Watcher, progress: Progress) -> None:
         What Kubernetes has of the release.
     progress : Progress
         Where to show it.
+    components : iterable of str
+        Which pods.
     """
-    for component, row in _ROWS.items():
+    for component in components:
         phases = [diagnosis.phase(pod) for pod in watcher.of(component)]
         if component == contract.WORKER:
             phases = ["registered" if phase == _READY else phase for phase in phases]
         counted = [f"{phases.count(phase)} {phase}" for phase in sorted(set(phases))]
         text = ", ".join(counted if component == contract.WORKER else dict.fromkeys(phases))
         if text:
-            progress.show(row, text)
+            progress.show(_ROWS[component], text)
     progress.heartbeat()
