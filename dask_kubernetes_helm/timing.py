@@ -152,7 +152,7 @@ def go_seconds(duration: str) -> float:
 
     Examples
     --------
-    >>> go_seconds("1m2.5s"), go_seconds("345ms")
-    (62.5, 0.345)
+    >>> go_seconds("1m2.5s"), go_seconds("250ms")
+    (62.5, 0.25)
     """
     return sum(float(number) * _UNITS[unit] for number, unit in _GO.findall(duration))

@@ -28,7 +28,7 @@ PLAIN = st.recursive(
 
 @given(secret=SECRETS, name=NAMES, key=KEYS, around=PLAIN)
 def test_no_secret_survives(secret: str, name: str, key: str, around: Any) -> None:
-    """A value under a name that tells is gone from all data and all texts, as it is and as JSON, base64 and URLs have it."""
+    """A value under a name that tells is gone from all data and texts, also as JSON, base64 and URLs have it."""
     sources = [
         {"env": [{"name": name, "value": secret}]},
         {"worker": {"env": {name: secret}}},

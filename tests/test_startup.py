@@ -53,7 +53,7 @@ def made(**more: Any) -> startup.StartupReport:
 def test_steps_of_pods() -> None:
     """Each pod has its steps as far as it is, the scheduler first, and an image's time and size by its event."""
     report = made()
-    assert [item.name for item in report.pods][0] == "s"
+    assert report.pods[0].name == "s"
     by_name = {item.name: item for item in report.pods}
     assert [by_name[name].state for name in ("s", "w-1", "w-2", "w-3")] == [
         "ready", "registered", "starting", "waiting for a node",
