@@ -78,6 +78,7 @@ class _Collection:
             "Secrets": self._secrets,
             "events": self._events,
             "logs": self._logs,
+            "kubernetes.json": self._kubernetes,
             "permissions.json": self._permissions,
             "diagnosis.txt": self._diagnosis,
         }
@@ -169,6 +170,18 @@ class _Collection:
             return f"logs/{name}/{container}{'.previous' if previous else ''}.log", text
 
         return dict(await asyncio.gather(*(one(*life) for life in lives)))
+
+    async def _kubernetes(self) -> Files:
+        server, nodes = await asyncio.gather(self._kube.server(), self._kube.nodes())
+        told = [
+            {
+                "name": node["metadata"]["name"],
+                "taints": node.get("spec", {}).get("taints", []),
+                **{key: node["status"].get(key) for key in ("nodeInfo", "capacity", "allocatable", "conditions")},
+            }
+            for node in nodes
+        ]
+        return {"kubernetes.json": {"server": server, "nodes": told}}
 
     async def _permissions(self) -> Files:
         rules, complete = await self._kube.allowed()

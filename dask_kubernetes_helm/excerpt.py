@@ -74,6 +74,8 @@ class Choice:
     ----------
     names : frozenset of str, optional
         Names of pods or worker groups, or addresses of Dask's; None: all.
+    besides : frozenset of str
+        Components whose pods are among them in any case.
 
     Examples
     --------
@@ -82,6 +84,7 @@ class Choice:
     """
 
     names: frozenset[str] | None = None
+    besides: frozenset[str] = frozenset()
 
     @classmethod
     def told(cls, workers: Asked, known: Mapping[str, str] | None = None) -> Choice:
@@ -101,9 +104,9 @@ class Choice:
 
     def has(self, pod: Mapping[str, Any]) -> bool:
         """Whether a pod is among them."""
-        if self.names is None:
-            return True
         name, labels = pod["metadata"]["name"], pod["metadata"].get("labels", {})
+        if self.names is None or labels.get(contract.COMPONENT_LABEL) in self.besides:
+            return True
         group, address = labels.get(contract.GROUP_LABEL), pod.get("status", {}).get("podIP")
         # Of several workers in a pod each is called after it.
         return any(

@@ -11,14 +11,13 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Any
 
 import aiohttp
 
-from dask_kubernetes_helm import kubesaid
+from dask_kubernetes_helm import kubesaid, moments, resources
 from dask_kubernetes_helm.auth import ClusterAuth, Credentials
 from dask_kubernetes_helm.errors import (
     ForbiddenError,
@@ -36,20 +35,6 @@ Object = dict[str, Any]
 #: What the API server answers where a JSON patch's test fails.
 _INVALID = 422
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-_RESOURCES = {
-    "/api/v1": "pods services events configmaps secrets serviceaccounts persistentvolumeclaims "
-    "resourcequotas limitranges",
-    "/apis/apps/v1": "deployments replicasets",
-    "/apis/policy/v1": "poddisruptionbudgets",
-    "/apis/networking.k8s.io/v1": "networkpolicies ingresses",
-    "/apis/rbac.authorization.k8s.io/v1": "roles rolebindings",
-    "/apis/gateway.networking.k8s.io/v1": "httproutes",
-    "/apis/monitoring.coreos.com/v1": "servicemonitors podmonitors prometheusrules",
-    "/apis/cert-manager.io/v1": "certificates",
-}
-_PATHS = {
-    name: f"{group}/namespaces/{{namespace}}/{name}" for group, names in _RESOURCES.items() for name in names.split()
-}
 
 
 class Kube:
@@ -88,7 +73,7 @@ class Kube:
         await self._transport.close()
 
     def _path(self, resource: str, *parts: str) -> str:
-        return "/".join([_PATHS[resource].format(namespace=self.namespace), *parts])
+        return "/".join([resources.PATHS[resource].format(namespace=self.namespace), *parts])
 
     # Objects --------------------------------------------------------------------------------------------
 
@@ -146,6 +131,10 @@ class Kube:
             raise kubesaid.unreachable(error, self.credentials) from error
         finally:
             abort(response)
+
+    async def server(self) -> Object:
+        """Which version of Kubernetes the API server is."""
+        return dict(await self._transport.json("GET", "/version"))
 
     async def nodes(self) -> list[Object]:
         """The cluster's nodes; none where asking is forbidden, as it is to most users."""
@@ -234,7 +223,7 @@ class Kube:
         since : float or datetime, optional
             From when on: seconds ago, or a point in time.
         """
-        query = {"container": container, "previous": str(previous).lower(), "tailLines": tail, **_since(since)}
+        query = {"container": container, "previous": str(previous).lower(), "tailLines": tail, **moments.asked(since)}
         response = await self._transport.open("GET", self._path("pods", pod, "log"), query)
         async with response:
             return await response.text(errors="replace")
@@ -243,7 +232,13 @@ class Kube:
         self, pod: str, container: str, *, tail: int | None = None, since: float | datetime | None = None
     ) -> AsyncGenerator[str, None]:
         """A container's log line by line, each with its time in front, until the container or the stream ends."""
-        query = {"container": container, "follow": "true", "timestamps": "true", "tailLines": tail, **_since(since)}
+        query = {
+            "container": container,
+            "follow": "true",
+            "timestamps": "true",
+            "tailLines": tail,
+            **moments.asked(since),
+        }
         response = await self._transport.open("GET", self._path("pods", pod, "log"), query, stream=True)
         try:
             async for line in _lines(response.content, rest=True):
@@ -260,13 +255,6 @@ class Kube:
         """
         path = self._path("pods", pod, "portforward") + f"?ports={port}"
         return await self._transport.websocket(path, "v4.channel.k8s.io")
-
-
-def _since(since: float | datetime | None) -> dict[str, Any]:
-    """As the API has it, which knows whole seconds."""
-    if isinstance(since, datetime):
-        return {"sinceTime": since.strftime("%Y-%m-%dT%H:%M:%SZ")}
-    return {"sinceSeconds": None if since is None else max(1, math.ceil(since))}
 
 
 async def _lines(stream: aiohttp.StreamReader, *, rest: bool = False) -> AsyncGenerator[bytes, None]:

@@ -7,26 +7,24 @@ every front shares (base.py).
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import os
-from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distributed.core import Status
 from distributed.deploy import Cluster
 from distributed.utils import Log, Logs
 
-from dask_kubernetes_helm import contract, excerpt
+from dask_kubernetes_helm import contract, excerpt, reading
 from dask_kubernetes_helm.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from dask_kubernetes_helm.events import Events
     from dask_kubernetes_helm.hosting import RemoteScheduler
     from dask_kubernetes_helm.lifecycle import ManagedRelease
-    from dask_kubernetes_helm.podlogs import Following, Line
+    from dask_kubernetes_helm.podlogs import Following
     from dask_kubernetes_helm.startup import StartupReport
     from dask_kubernetes_helm.timing import Mark
 
@@ -116,10 +114,10 @@ class LookingCluster(Cluster):
         told = {"cluster": cluster, "scheduler": scheduler, "workers": workers, "since": since, "tail": tail}
         if not follow:
             return self.sync(self._get_logs, **told, previous=previous)
-        excerpt.Excerpt.told(since=since, tail=tail)
-        self._open_release()
         told |= {"previous": previous, "follow": True}
-        return self._lines(told) if self.asynchronous else self._lines_in_sync(told)
+        if self.asynchronous:
+            return reading.lines(self._begin, told)
+        return reading.lines_in_sync(self, self.sync(self._begin, told))
 
     async def _get_logs(
         self,
@@ -140,7 +138,8 @@ class LookingCluster(Cluster):
             if previous:
                 raise InvalidArgumentError("A container's previous life can't be followed", cure="Leave out either.")
             components = [contract.SCHEDULER] * bool(scheduler) + [contract.WORKER] * bool(workers)
-            return release.follow(components, workers=names, since=since, tail=tail)
+            besides = (contract.SCHEDULER,)
+            return release.follow(components, workers=names, besides=besides, since=since, tail=tail)
         logs = Logs()
         if cluster:
             logs["Cluster"] = Log("\n".join(line for _, line in self._cluster_manager_logs))
@@ -151,29 +150,10 @@ class LookingCluster(Cluster):
             logs |= {pod: Log(text) for pod, text in found.items()}
         return logs
 
-    @contextlib.asynccontextmanager
-    async def _following(self, told: Mapping[str, Any]) -> AsyncGenerator[Following, None]:
-        async with await self._get_logs(**told) as following:
-            self._followed.add(following)
-            try:
-                yield following
-            finally:
-                self._followed.discard(following)
-
-    async def _lines(self, told: Mapping[str, Any]) -> AsyncGenerator[Line, None]:
-        async with self._following(told) as following:
-            while (line := await following.next()) is not None:
-                yield line
-
-    def _lines_in_sync(self, told: Mapping[str, Any]) -> Generator[Line, None, None]:
-        context = self._following(told)
-        following = self.sync(context.__aenter__)
-        try:
-            while (line := self.sync(following.next)) is not None:
-                yield line
-        finally:
-            if self.status != Status.closed:
-                self.sync(context.__aexit__, None, None, None)
+    async def _begin(self, told: Mapping[str, Any]) -> Following:
+        following: Following = await (await self._get_logs(**told)).__aenter__()
+        self._followed = {other for other in self._followed if not other.ended} | {following}
+        return following
 
     # Events and the start -------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/ (RFC 3339, 
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -76,6 +77,13 @@ def since(value: Any) -> float | datetime | None:
             )
         return value.astimezone(timezone.utc)
     return config.span(value.total_seconds() if isinstance(value, timedelta) else value, "since")
+
+
+def asked(value: float | datetime | None) -> dict[str, Any]:
+    """What `since` gave, as the API is asked for logs: in whole seconds, of which the last one is not lost."""
+    if isinstance(value, datetime):
+        return {"sinceTime": value.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")}
+    return {"sinceSeconds": None if value is None else max(1, math.ceil(value))}
 
 
 def beginning(value: float | datetime | None) -> datetime | None:

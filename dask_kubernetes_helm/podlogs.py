@@ -146,7 +146,8 @@ class Following:
         """Begin; refuses names that nobody has."""
         if self._choice.names:
             pods = await self._kube.find("pods", contract.selector(self._release))
-            self._choice.of([pod for pod in pods if _component(pod) in self._components])
+            named = set(self._components) - self._choice.besides
+            self._choice.of([pod for pod in pods if _component(pod) in named])
         self._work = asyncio.create_task(self._follow())
         return self
 
@@ -161,6 +162,11 @@ class Following:
         if self._work:
             self._work.cancel()
             await asyncio.gather(self._work, return_exceptions=True)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is followed any more."""
+        return self._work is not None and self._work.done()
 
     async def next(self) -> Line | None:
         """The next line; None once there are no more.

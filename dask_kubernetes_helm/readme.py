@@ -19,6 +19,7 @@ _TELLS = {
     "namespace/": "quotas and limits that bind the release",
     "helm/": "what Helm was given (values.json), and of which chart (release.json)",
     "dask/": "versions of client, scheduler and workers, the scheduler's state, what was done to the number of workers",
+    "kubernetes.json": "versions of Kubernetes; its nodes, where the credentials may see them",
     "permissions.json": "what the credentials that collected this may do",
 }
 

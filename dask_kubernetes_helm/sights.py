@@ -6,6 +6,7 @@ Belongs here: asking for it in the release's name. Never here: how each is had (
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -72,6 +73,7 @@ class Sights:
         components: Collection[str] = (contract.SCHEDULER, contract.WORKER),
         *,
         workers: bool | str | Iterable[str] = True,
+        besides: Collection[str] = (),
         since: Any = None,
         tail: int | None = None,
     ) -> podlogs.Following:
@@ -81,11 +83,14 @@ class Sights:
         ----------
         components : collection of str
             Whose.
+        besides : collection of str
+            Components that are followed whatever names there are.
         workers, since, tail
             As for `logs`.
         """
         excerpt = Excerpt.told(since=since, tail=tail)
-        return podlogs.Following(self.kube, self.name, components, Choice.told(workers), excerpt)
+        choice = dataclasses.replace(Choice.told(workers), besides=frozenset(besides))
+        return podlogs.Following(self.kube, self.name, components, choice, excerpt)
 
     async def events(self, since: Any = None) -> Events:
         """What Kubernetes tells of the release's objects; see `HelmCluster.events`."""

@@ -85,7 +85,9 @@ class PlayedApi:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         parts = request.path.strip("/").split("/")
         if "namespaces" not in parts:
-            return web.json_response({"status": {"resourceRules": [], "incomplete": False}, "gitVersion": "v1.34.0"})
+            node = {"metadata": {"name": "n1"}, "status": {"capacity": {"cpu": "2"}}}
+            told = {"gitVersion": "v1.34.0", "items": [node], "status": {"resourceRules": [], "incomplete": False}}
+            return web.json_response(told)
         resource, *rest = parts[parts.index("namespaces") + 2 :]
         if "/".join([resource, *rest[1:]]) in self.forbidden:
             message = f'cannot get resource "{resource}" in API group ""'

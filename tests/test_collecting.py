@@ -126,6 +126,7 @@ async def test_no_canary_survives(api: PlayedApi, kube: Kube, tmp_path: Path) ->
     assert {"name": "mounted", "type": None, "holds": ["x"]} in json.loads(files["manifests/secrets.json"])
     assert "it fell with" in files["logs/demo-worker-a/worker.previous.log"]
     assert "Scaled" in files["events.txt"]
+    assert json.loads(files["kubernetes.json"])["nodes"][0]["capacity"] == {"cpu": "2"}
     assert path.stat().st_mode & 0o077 == 0
 
 

@@ -112,6 +112,20 @@ async def test_named_pods_end_it(api: PlayedApi, kube: Kube) -> None:
         assert await asyncio.wait_for(lines.next(), 20) is None
 
 
+async def test_the_scheduler_beside_some_workers(api: PlayedApi, kube: Kube) -> None:
+    """Names choose among the workers; whose logs are wanted besides come as well, and an unknown name is told."""
+    api.objects["pods"] = [played_pod("a"), played_pod("other"), played_pod("s", "scheduler", ident="2")]
+    api.streams = {name: asyncio.Queue() for name in ("a", "other", "s")}
+    release, both = Sights(RELEASE, kube), ("scheduler", "worker")
+    async with release.follow(both, workers="a", besides=["scheduler"]) as lines:
+        for name, queue in api.streams.items():
+            queue.put_nowait(STAMP.format(1, name))
+        assert {str(await asyncio.wait_for(lines.next(), 20)) for _ in range(2)} == {"a | a", "s | s"}
+    with pytest.raises(errors.WorkloadNotFoundError, match="nobody"):
+        async with release.follow(both, workers="nobody", besides=["scheduler"]):
+            pass
+
+
 async def test_closing_ends_who_waits(api: PlayedApi, kube: Kube) -> None:
     """Whoever waits for a line when it is closed is told that there are no more."""
     lines = await Sights(RELEASE, kube).follow(["worker"]).__aenter__()
