@@ -85,13 +85,17 @@ class _Collection:
         for name, part in more.items():
             parts[name] = _named(name, part)
         await asyncio.gather(*(self._add(name, part) for name, part in parts.items()))
+        await asyncio.to_thread(self._pack, where)
+        return where
+
+    def _pack(self, where: Path) -> None:
+        """Take the secrets out, and write what is left."""
         for data in self._files.values():
             self._redactor.learn_from(data)
         texts = {name: self._rendered(data) for name, data in self._files.items()}
         missing = {name: self._redactor.text(reason) for name, reason in self._missing.items()}
         texts["README.txt"] = readme.text(self._release.name, self._release.namespace, self._when, list(texts), missing)
-        await asyncio.to_thread(archive.write, where, texts, self._when)
-        return where
+        archive.write(where, texts, self._when)
 
     def _rendered(self, data: Any) -> str:
         if isinstance(data, str):

@@ -11,10 +11,11 @@ place is masked in all others as well, a log's lines among them.
 from __future__ import annotations
 
 import base64
+import functools
 import itertools
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -23,6 +24,9 @@ MASK = "(left out)"
 KNOWN_FROM = 6
 #: Characters from which on a line of a longer secret is one of its own.
 _LINE_FROM = 16
+#: Characters up to which what a text comes to is remembered, and from which on it is taken piece by piece, so that
+#: other threads get their turn.
+_SHORT, _PIECE = 200, 1 << 16
 
 _ENVIRONMENT = re.compile(r"TOKEN|PASSW|PASSPHRASE|SECRET|KEY|CREDENTIAL")
 _UPPER = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -74,9 +78,14 @@ _PATTERNS = [
     (re.compile(rf"(\b[A-Z0-9_]*(?:{_ENVIRONMENT.pattern})[A-Z0-9_]*[\"']?\s*[:=]\s*){_VALUE}"), rf"\1{MASK}"),
     (re.compile(rf"(--?[\w-]*(?:{_TELLING})\s+){_VALUE}", re.IGNORECASE), rf"\1{MASK}"),
 ]
+#: One look that tells whether any of these can be in a text: most texts in a large scheduler's state have none.
+_HINT = re.compile(
+    rf"{_TELLING}|{_ENVIRONMENT.pattern}|-----BEGIN|bearer|basic|@|eyJ|AKIA|ASIA|gh[pousr]_", re.IGNORECASE
+)
 _OPTION = re.compile(rf"--?[\w-]*(?:{_TELLING})", re.IGNORECASE)
 
 
+@functools.lru_cache(maxsize=10_000)
 def tells(name: str, *, variable: bool = False) -> bool:
     """Whether something of this name is a secret.
 
@@ -121,20 +130,23 @@ class Redactor:
 
     def __init__(self, harmless: Iterable[str] = ()) -> None:
         self._harmless, self._known = {*harmless, MASK}, set[str]()
-        self._pattern: re.Pattern[str] | None = None
+        self._longest_first: list[str] = []
+        #: What short texts come to: a large state says the same over and over.
+        self._seen: dict[str, str] = {}
 
     def learn(self, secret: str) -> None:
         """Mask this wherever it is, also as JSON, URLs and base64 have it."""
         secret = secret.strip()
-        lines = [line.strip() for line in secret.splitlines()]
-        for text in [secret, *(line for line in lines if len(line) >= _LINE_FROM and not line.startswith("-----"))]:
-            if len(text) < KNOWN_FROM or text in self._harmless:
-                continue
-            coded = base64.b64encode(text.encode(errors="surrogatepass")).decode()
-            forms = {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1]}
-            forms |= {coded, quote(text, safe="", errors="replace"), quote(text, errors="replace")}
-            self._known |= forms
-        self._pattern = None
+        if len(secret) < KNOWN_FROM or secret in self._harmless:
+            return
+        forms = {secret, *_escaped(secret)}
+        forms |= {
+            line for line in map(str.strip, secret.splitlines()) if len(line) >= _LINE_FROM and "-----" not in line
+        }
+        for text in forms:
+            self._known |= {text, quote(text, safe="", errors="replace"), quote(text, errors="replace")}
+        self._longest_first = sorted(self._known, key=len, reverse=True)
+        self._seen.clear()
 
     def learn_from(self, data: Any) -> None:
         """Learn what stands under names that tell."""
@@ -142,23 +154,27 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """A text without what is known, and without what looks like a secret."""
-        text = self._without_known(text)
-        for pattern, instead in _PATTERNS:
-            text = pattern.sub(instead, text)
+        if len(text) > _SHORT:
+            return "".join(map(self._masked_text, _pieces(text)))
+        if text not in self._seen:
+            self._seen[text] = self._masked_text(text)
+        return self._seen[text]
+
+    def _masked_text(self, text: str) -> str:
+        for known in self._longest_first:
+            if known in text:
+                text = text.replace(known, MASK)
+        if _HINT.search(text):
+            for pattern, instead in _PATTERNS:
+                text = pattern.sub(instead, text)
         return text
 
     def data(self, data: Any) -> Any:
         """Plain data likewise; what stands under a name that tells is masked whatever it looks like."""
-        return self._walk(data, lambda _: None)
+        return self._walk(data, None)
 
-    def _without_known(self, text: str) -> str:
-        if self._pattern is None:
-            longest = sorted(self._known, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, longest)) or r"(?!)")
-        return self._pattern.sub(MASK, text)
-
-    def _walk(self, data: Any, found: Any, *, variables: bool = False) -> Any:
-        """Data with secrets masked; `found` is told of each that a name gave away."""
+    def _walk(self, data: Any, found: Callable[[str], None] | None, *, variables: bool = False) -> Any:
+        """Data with secrets masked; or, where `found` is given, each that a name gave away told to it."""
         if isinstance(data, Mapping):
             return self._mapping(data, found, variables=variables)
         if isinstance(data, (list, tuple, set, frozenset)):
@@ -167,9 +183,11 @@ class Redactor:
                 self._masked(item, found) if _follows_option(items, place) else self._walk(item, found)
                 for place, item in enumerate(items)
             ]
-        return self.text(data) if isinstance(data, str) else data
+        return self.text(data) if isinstance(data, str) and not found else data
 
-    def _mapping(self, data: Mapping[Any, Any], found: Any, *, variables: bool) -> dict[str, Any]:
+    def _mapping(
+        self, data: Mapping[Any, Any], found: Callable[[str], None] | None, *, variables: bool
+    ) -> dict[str, Any]:
         name = str(data.get("name") or "")
         kept = {}
         for key, value in data.items():
@@ -177,17 +195,19 @@ class Redactor:
             variable = said == "value" and bool(name)
             secret = tells(name, variable=True) if variable else tells(said, variable=variables)
             if secret and not isinstance(value, Mapping):
-                kept[self.text(said)] = self._masked(value, found)
+                inner = self._masked(value, found)
             else:
-                kept[self.text(said)] = self._walk(value, found, variables=said == "env")
+                inner = self._walk(value, found, variables=said == "env")
+            kept[said if found else self.text(said)] = inner
         return kept
 
-    def _masked(self, value: Any, found: Any) -> Any:
+    def _masked(self, value: Any, found: Callable[[str], None] | None) -> Any:
         if isinstance(value, (list, tuple)):
             return [self._masked(item, found) if isinstance(item, str) else self._walk(item, found) for item in value]
         if value is None or isinstance(value, (bool, Mapping)) or value == "":
             return self._walk(value, found)
-        found(str(value))
+        if found:
+            found(str(value))
         return MASK
 
 
@@ -195,3 +215,24 @@ def _follows_option(items: list[Any], place: int) -> bool:
     """Whether an argument is the value of an option before it that is a secret's."""
     before = items[place - 1] if place else None
     return isinstance(items[place], str) and isinstance(before, str) and bool(_OPTION.fullmatch(before))
+
+
+def _escaped(text: str) -> Iterator[str]:
+    """A text as it is written where it can't stand as it is."""
+    yield json.dumps(text)[1:-1]
+    yield json.dumps(text, ensure_ascii=False)[1:-1]
+    yield repr(text)[1:-1]
+    yield base64.b64encode(text.encode(errors="surrogatepass")).decode()
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """A long text in pieces of whole lines, in which no key of several lines is divided."""
+    begin = 0
+    while begin < len(text):
+        end = text.find("\n", begin + _PIECE) + 1 or len(text)
+        opened = text.rfind("-----BEGIN", begin, end)
+        closed = text.find("-----END", opened) if opened >= 0 else 0
+        if closed >= end or closed < 0:  # one that is cut off has no end
+            end = (text.find("\n", closed) + 1 if closed > 0 else 0) or len(text)
+        yield text[begin:end]
+        begin = end

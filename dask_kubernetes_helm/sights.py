@@ -6,13 +6,14 @@ Belongs here: asking for it in the release's name. Never here: how each is had (
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from dask_kubernetes_helm import contract, inventory, moments, podlogs, timing
-from dask_kubernetes_helm.errors import KubernetesError
+from dask_kubernetes_helm.errors import HelmClusterError, KubernetesError
 from dask_kubernetes_helm.events import Events
 from dask_kubernetes_helm.excerpt import Choice, Excerpt
 from dask_kubernetes_helm.kube import Kube
@@ -65,8 +66,9 @@ class Sights:
             No pod has any of the names.
         """
         excerpt = Excerpt.told(previous=previous, since=since, tail=tail)
-        pods = await self.kube.find("pods", contract.selector(self.name, component))
-        return await podlogs.read(self.kube, Choice.told(workers).of(pods), excerpt)
+        with self._concerned():
+            pods = await self.kube.find("pods", contract.selector(self.name, component))
+            return await podlogs.read(self.kube, Choice.told(workers).of(pods), excerpt)
 
     def follow(
         self,
@@ -95,14 +97,16 @@ class Sights:
     async def events(self, since: Any = None) -> Events:
         """What Kubernetes tells of the release's objects; see `HelmCluster.events`."""
         begin = moments.beginning(moments.since(since))
-        return await inventory.happened(self.kube, self.name, begin)
+        with self._concerned():
+            return await inventory.happened(self.kube, self.name, begin)
 
     async def startup(
         self, registered: Mapping[str, datetime], marks: Sequence[timing.Mark], missing: Iterable[str] = ()
     ) -> StartupReport:
         """How long the release took to start; see `timing.report`."""
         missing = list(missing)
-        pods = await self.kube.find("pods", contract.selector(self.name))
+        with self._concerned():
+            pods = await self.kube.find("pods", contract.selector(self.name))
         try:
             events = await inventory.happenings(self.kube, self.name)
         except KubernetesError as error:
@@ -111,3 +115,11 @@ class Sights:
         return timing.report(
             pods, events, registered, marks, release=self.name, namespace=self.namespace, missing=missing
         )
+
+    @contextlib.contextmanager
+    def _concerned(self) -> Iterator[None]:
+        """Have errors say which release they are about."""
+        try:
+            yield
+        except HelmClusterError as error:
+            raise error.concerning(self.name, self.namespace) from error.__cause__

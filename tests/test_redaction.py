@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dask_kubernetes_helm import redaction
 from dask_kubernetes_helm.redaction import KNOWN_FROM, MASK, Redactor, tells
 
 SECRETS = st.text(string.ascii_letters + string.digits + "+/=!$%&?'\"\\<> ü", min_size=10, max_size=40).filter(
@@ -134,6 +135,18 @@ def test_lines_of_a_key_are_masked_one_by_one() -> None:
     redactor, line = Redactor(), "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"
     redactor.learn(f"-----BEGIN PRIVATE KEY-----\n{line}\nxyz\n-----END PRIVATE KEY-----\n")
     assert redactor.text(f"read {line}") == f"read {MASK}"
+
+
+def test_long_texts_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text that is taken piece by piece is the same but for its secrets; a key is gone wherever it begins."""
+    key = "-----BEGIN PRIVATE KEY-----\n" + "hunter2hunter2\n" * 3 + "-----END PRIVATE KEY-----\n"
+    monkeypatch.setattr(redaction, "_PIECE", 64)
+    redactor = Redactor()
+    for before in range(0, 100, 7):
+        lines = "x" * before + "\n" + "a line of a log\n" * 20
+        found = redactor.text(lines + key + lines)
+        assert found == lines + MASK + "\n" + lines
+        assert "hunter2" not in redactor.text(lines + key.partition("-----END")[0] + "hunter2hunter2\n" * 9)
 
 
 @pytest.mark.parametrize(
