@@ -15,6 +15,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
+#: Of Chart.yaml; the rest describes the chart to people.
+_CHART = ("name", "version", "appVersion", "kubeVersion")
+
+
 def newest(records: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
     """What the newest record of a release says; None where there is none that can be read.
 
@@ -26,7 +30,7 @@ def newest(records: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
     Returns
     -------
     dict
-        With revision, status, description, chart (its Chart.yaml) and values (what the release was given).
+        With revision, status, description, chart (its name and versions) and values (what the release was given).
     """
     found = [told for record in records if (told := _read(record))]
     return max(found, key=lambda told: int(told["revision"] or 0), default=None)
@@ -40,7 +44,7 @@ def _read(record: Mapping[str, Any]) -> dict[str, Any] | None:
             "revision": told["version"],
             "status": told["info"].get("status"),
             "description": told["info"].get("description"),
-            "chart": told["chart"].get("metadata"),
+            "chart": {key: told["chart"]["metadata"].get(key) for key in _CHART},
             "values": told.get("config") or {},
         }
     except (KeyError, TypeError, ValueError, OSError, EOFError):

@@ -55,12 +55,13 @@ _KEY_OF = {
     "encryption",
     "account",
     "storage",
-    "client",
     "shared",
     "ssh",
 }
 #: Last words of names that tell where a secret is, or of what kind.
 _REFERS = {"name", "names", "ref", "refs", "path", "file", "files", "seconds", "type", "dir", "namespace", "class"}
+#: Where a secret is: masked where it stands, but no secret that would have to be found elsewhere.
+_FILE = re.compile(r"/(?:etc|var|run|home|opt|tmp|usr|mnt|root|dask)/[\w./-]*")
 _REFERENCES = {"existingsecret", "pullsecrets", "imagepullsecrets", "secretkeyref"}
 
 _VALUE = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"'\\,;&<>(){}\[\]][^\s"'\\,;&<>(){}\[\]]*)"""
@@ -137,7 +138,7 @@ class Redactor:
     def learn(self, secret: str) -> None:
         """Mask this wherever it is, also as JSON, URLs and base64 have it."""
         secret = secret.strip()
-        if len(secret) < KNOWN_FROM or secret in self._harmless:
+        if len(secret) < KNOWN_FROM or secret in self._harmless or _FILE.fullmatch(secret):
             return
         forms = {secret, *_escaped(secret)}
         forms |= {

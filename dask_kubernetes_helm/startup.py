@@ -58,21 +58,24 @@ class PodStart:
 
     @property
     def seconds(self) -> float | None:
-        """Seconds from its creation until it could be used; None as long as it can't."""
+        """Seconds from its creation until it could be used; None as long as it can't, or where it has started anew."""
+        if self.restarts:
+            return None
         ready = max(filter(None, (self.ready, self.registered)), default=None)
         return moments.between(self.created, ready)
 
     @property
     def steps(self) -> dict[str, float]:
-        """Seconds by what they went for, as far as it is told."""
-        prepared = moments.between(self.scheduled, self.started)
+        """Seconds by what they went for, as far as it is told: of a start anew only what came before the first one."""
+        started = None if self.restarts else self.started
+        prepared = moments.between(self.scheduled, started)
         found = {
             "waiting for a node": moments.between(self.created, self.scheduled),
             "pulling images": self.pull_seconds,
             "preparing volumes and containers": None
             if prepared is None
             else max(0.0, prepared - (self.pull_seconds or 0.0)),
-            "starting Dask": moments.between(self.started, self.registered or self.ready),
+            "starting Dask": moments.between(started, self.registered or self.ready),
         }
         return {word: seconds for word, seconds in found.items() if seconds is not None}
 

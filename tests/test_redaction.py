@@ -149,6 +149,14 @@ def test_long_texts_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "hunter2" not in redactor.text(lines + key.partition("-----END")[0] + "hunter2hunter2\n" * 9)
 
 
+def test_where_a_secret_is_may_be_known() -> None:
+    """A variable that names a file is masked itself, but the file's name stays wherever else it is."""
+    redactor = Redactor()
+    redactor.learn_from({"env": [{"name": "TLS_KEY", "value": "/etc/dask-tls/tls.key"}]})
+    assert redactor.text("read /etc/dask-tls/tls.key") == "read /etc/dask-tls/tls.key"
+    assert redactor.data({"client_key": "Client-1234567"}) == {"client_key": "Client-1234567"}
+
+
 @pytest.mark.parametrize(
     ("name", "secret"),
     [

@@ -118,6 +118,9 @@ def test_several_workers_in_a_pod() -> None:
 
 
 def test_a_restart_is_told() -> None:
-    """A container that began anew says so in the table."""
+    """A container that began anew says so in the table, and is in no total: its times are of its life now."""
     report = timing.report([pod("w", "worker", 0, 1, 9, restartCount=2)], [], {}, release="r", namespace="n")
     assert "registered, 2 restarts" in str(report)
+    assert report.pods[0].seconds is None
+    assert report.pods[0].steps == {"waiting for a node": 0.0}
+    assert report.totals == {}

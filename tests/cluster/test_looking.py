@@ -22,7 +22,7 @@ from .test_auth import own, pem, service_account
 RELEASE, PLANTED = "seen", "planted-tr0ub4dor"
 #: Jupyter is there for its token: nodes have no such image, so one pod never starts.
 VALUES = {
-    "worker": {"env": {"DB_PASSWORD": PLANTED, "PLAIN": "stays"}},
+    "worker": {"env": [{"name": "DB_PASSWORD", "value": PLANTED}, {"name": "PLAIN", "value": "stays"}]},
     "jupyter": {"enabled": True, "image": {"repository": "nowhere.invalid/jupyter", "tag": "1"}},
 }
 #: Kills all but the pod's first process and itself.
@@ -112,8 +112,8 @@ def test_events_of_the_release_alone(cluster: HelmCluster, place: Namespace) -> 
     """Its pods' and Deployments' events are there, with why one does not start; another pod's are not."""
     place.kubectl("run", "stranger", "--image=nowhere.invalid/stranger:1")
     until(lambda: any("stranger" in item["involvedObject"]["name"] for item in place.get("events")))
-    found = until(lambda: [event for event in cluster.events() if event.type == "Warning"])
-    assert any("nowhere.invalid/jupyter" in event.message for event in found)
+    failed = "nowhere.invalid/jupyter"
+    until(lambda: any(event.type == "Warning" and failed in event.message for event in cluster.events()))
     everything = cluster.events()
     assert {"Pod", "ReplicaSet", "Deployment"} <= {event.kind for event in everything}
     assert not any("stranger" in event.name for event in everything)
@@ -162,9 +162,10 @@ def test_no_secret_is_given_away(cluster: HelmCluster, place: Namespace, tmp_pat
     with Client(cluster) as client:
         client.run(prints)
         until(lambda: all("connects with" in text for text in cluster.get_logs(False, False).values()))
-        keep = client.scatter({"a": 1})
+        kept = client.submit(sum, [1, 2])
+        assert kept.result() == 3
         files = held(cluster.collect(tmp_path / "report.zip"))
-        assert keep.status == "finished"
+        assert kept.status == "finished"
     secrets = {
         key: base64.b64decode(value).decode()
         for item in place.get("secrets", "app.kubernetes.io/part-of=dask-kubernetes-helm")
@@ -180,7 +181,10 @@ def test_no_secret_is_given_away(cluster: HelmCluster, place: Namespace, tmp_pat
     assert "connects with (left out)" in "".join(text for name, text in files.items() if name.startswith("logs/"))
     (tmp_path / "dump.yaml").write_text(files["dask/cluster-dump.yaml"])
     assert len(DumpArtefact.from_url(str(tmp_path / "dump.yaml"))["workers"]) == 2
-    assert json.loads(files["helm/values.json"])["worker"]["env"] == {"DB_PASSWORD": "(left out)", "PLAIN": "stays"}
+    assert json.loads(files["helm/values.json"])["worker"]["env"] == [
+        {"name": "DB_PASSWORD", "value": "(left out)"},
+        {"name": "PLAIN", "value": "stays"},
+    ]
     assert len(json.loads(files["dask/versions.json"])["workers"]) == 2
     for pod in workers(place):
         assert f"manifests/pods/{pod}.json" in files
