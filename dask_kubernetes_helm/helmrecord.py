@@ -14,7 +14,6 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-
 #: Of Chart.yaml; the rest describes the chart to people.
 _CHART = ("name", "version", "appVersion", "kubeVersion")
 
