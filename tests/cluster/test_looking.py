@@ -93,6 +93,7 @@ def test_parts_of_logs(cluster: HelmCluster, place: Namespace) -> None:
 
 def test_the_start_is_accounted_for(cluster: HelmCluster, place: Namespace) -> None:
     """Each pod has its steps in order, and the sum of Helm, checks and pods is told."""
+    until(lambda: sum(pod.ready is not None for pod in cluster.startup_report().pods) == 3)
     report = cluster.startup_report()
     assert set(report.totals) == {"checks", "helm", "scheduler", "workers"}
     found = {pod.name: pod for pod in report.pods}
