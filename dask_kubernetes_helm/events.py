@@ -73,6 +73,11 @@ class Events(list[Event]):
 
     __repr__ = __str__
 
+    def __getitem__(self, place: Any) -> Any:
+        """One, or some as a table of their own."""
+        found = super().__getitem__(place)
+        return Events(found) if isinstance(place, slice) else found
+
     def _repr_html_(self) -> str:
         return tables.as_html(_HEADER, self._rows()) if self else "<p>No events.</p>"
 

@@ -276,4 +276,6 @@ class LookingCluster(Cluster):
             return (await report()).to_dict()
 
         more = {"startup.txt": text, "startup.json": data, **describing.parts(self.scheduler_comm, told)}
+        if not release.service:  # a scheduler in this process has no pod whose log could be read
+            more["logs/scheduler.log"] = functools.partial(self._host.log, release, excerpt.Excerpt())
         return await collecting.collect(release, path, more)

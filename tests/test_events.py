@@ -81,6 +81,7 @@ def test_how_they_read() -> None:
     assert "Pod/demo-dask-worker-5d8f9c7b6d-x2x4z" in str(found)
     assert "WHEN" in repr(found)
     assert "&lt;b&gt;pull" in found._repr_html_()
+    assert "WHEN" in str(found[-1:])
     assert str(events.Events()) == "No events."
     assert "Warning Pulled Pod/demo" in str(found[0])
 
