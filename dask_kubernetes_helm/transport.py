@@ -26,6 +26,8 @@ USER_AGENT = "dask-kubernetes-helm"
 REQUEST_TIMEOUT = 30
 #: Seconds between looks for a kubeconfig that was replaced, while the server can't be reached.
 _LOOK = 10.0
+#: Fewest connections that may be open at a time: each log that is followed has one for itself, and so has each watch.
+_CONNECTIONS = 100
 #: Seconds that closing waits for requests that nobody waits for.
 _CLOSE_TIMEOUT = 5.0
 _REFUSED, _UNAUTHORIZED = 400, 401
@@ -245,7 +247,8 @@ class Transport:
 
 def _session(credentials: Credentials) -> aiohttp.ClientSession:
     """An HTTP session; as the library's own it heeds the environment's proxies, and its buffer holds a large event."""
-    connector = aiohttp.TCPConnector(limit=credentials.configuration.connection_pool_maxsize, ssl=credentials.tls[0])
+    limit = max(credentials.configuration.connection_pool_maxsize or 0, _CONNECTIONS)
+    connector = aiohttp.TCPConnector(limit=limit, ssl=credentials.tls[0])
     return aiohttp.ClientSession(connector=connector, trust_env=True, read_bufsize=1 << 21)
 
 
