@@ -11,6 +11,7 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -88,6 +89,25 @@ class Kube:
     async def find(self, resource: str, selector: str = "") -> list[Object]:
         """Objects that carry the labels."""
         return (await self.snapshot(resource, selector))[0]
+
+    async def find_everywhere(self, resource: str, selector: str = "") -> list[Object]:
+        """Objects of all namespaces that carry the labels.
+
+        Raises
+        ------
+        ForbiddenError
+            As for most users.
+        """
+        path = _PATHS[resource].replace("/namespaces/{namespace}", "")
+        try:
+            reply = await self._transport.json("GET", path, {"labelSelector": selector or None})
+        except ForbiddenError as error:
+            raise ForbiddenError(
+                f"These credentials may not list {resource} in all namespaces",
+                status=error.status,
+                cure="Name one namespace, or ask for a ClusterRole with list on them.",
+            ) from error
+        return list(reply["items"])
 
     async def snapshot(self, resource: str, selector: str = "", patience: float = 0.0) -> tuple[list[Object], str]:
         """Objects that carry the labels, and the version to watch them from."""
@@ -205,9 +225,18 @@ class Kube:
             return False
         return True
 
-    async def log(self, pod: str, container: str, *, previous: bool = False, tail: int | None = None) -> str:
-        """A container's log."""
+    async def log(
+        self,
+        pod: str,
+        container: str,
+        *,
+        previous: bool = False,
+        tail: int | None = None,
+        since: float | None = None,
+    ) -> str:
+        """A container's log; of its last lines, or seconds."""
         query = {"container": container, "previous": str(previous).lower(), "tailLines": tail}
+        query["sinceSeconds"] = None if since is None else max(1, math.ceil(since))
         response = await self._transport.open("GET", self._path("pods", pod, "log"), query)
         async with response:
             return await response.text(errors="replace")

@@ -259,14 +259,29 @@ class Release:
 
     # Being looked at ------------------------------------------------------------------------------------
 
-    async def logs(self, component: str) -> dict[str, str]:
-        """Logs by pod; for a pod that has none yet, why."""
+    async def logs(
+        self, component: str, *, previous: bool = False, since: float | None = None, tail: int | None = None
+    ) -> dict[str, str]:
+        """Logs by pod; for a pod that has none yet, why.
+
+        Parameters
+        ----------
+        component : str
+            Whose.
+        previous : bool
+            Of the container's life before its last restart.
+        since : float, optional
+            Seconds; what is older is left out.
+        tail : int, optional
+            How many of the last lines.
+        """
         pods = await self.kube.find("pods", contract.selector(self.name, component))
-        texts = await asyncio.gather(*(self._log(pod, component) for pod in pods))
+        which = {"previous": previous, "since": since, "tail": tail}
+        texts = await asyncio.gather(*(self._log(pod, component, which) for pod in pods))
         return {pod["metadata"]["name"]: text for pod, text in zip(pods, texts, strict=True)}
 
-    async def _log(self, pod: dict[str, Any], container: str) -> str:
+    async def _log(self, pod: dict[str, Any], container: str, which: dict[str, Any]) -> str:
         with contextlib.suppress(KubernetesError):
-            return await self.kube.log(pod["metadata"]["name"], container)
+            return await self.kube.log(pod["metadata"]["name"], container, **which)
         finding = diagnosis.examine(pod)
         return f"No log yet: {finding.sentence if finding else diagnosis.phase(pod)}"
