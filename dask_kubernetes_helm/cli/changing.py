@@ -38,7 +38,7 @@ _DRY = click.option("--dry-run", is_flag=True, help="Show what would change, and
 _TIMEOUT = click.option("--timeout", metavar="TIME", help='Seconds, or text such as "5 minutes", to wait for pods.')
 
 
-@click.command()
+@click.command(short_help="Install a release that stays.")
 @click.argument("name", required=False)
 @frame.placed
 @click.option(
@@ -172,7 +172,7 @@ async def _report(release: ManagedRelease, output: str, headline: str) -> None:
 # Changing --------------------------------------------------------------------------------------------------
 
 
-@click.command()
+@click.command(short_help="Upgrade a release.")
 @frame.named
 @frame.placed
 @_FILES
@@ -251,7 +251,7 @@ async def _scale(name: str, place: Place, replicas: int, timeout: float) -> None
 # Ending ----------------------------------------------------------------------------------------------------
 
 
-@click.command()
+@click.command(short_help="Remove a release.")
 @frame.named
 @frame.placed
 @click.option("-y", "--yes", is_flag=True, help="Don't ask.")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _PATIENCE = 3.0
 
 
-def releases(*, ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+def releases(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """Names of the releases in the namespace that the line names."""
     return [one.name for one in _found(ctx) if one.name.startswith(incomplete)]
 

@@ -42,7 +42,7 @@ subjects:
 """
 
 
-@click.command()
+@click.command(short_help="Print the least Role that a user needs.")
 @click.option("--mode", type=click.Choice(_MODES), default="helm", show_default=True, help="Whose Role, see above.")
 @click.option("--name", default=_NAME, show_default=True, callback=frame.object_name, help="What the Role is called.")
 @click.option(
@@ -74,7 +74,7 @@ def rbac(mode: str, name: str, namespace: str | None, service_account: str | Non
         click.echo(_BINDING.format(name=named, namespace=placed, account=json.dumps(service_account)), nl=False)
 
 
-@click.command()
+@click.command(short_help="Turn a neighbour's file into values of this chart.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--kind", type=click.Choice(_KINDS), help="What the file is; by default its keys tell.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the values there.")

@@ -134,11 +134,16 @@ def placed(function: _Function) -> _Function:
 def named(function: _Function) -> _Function:
     """Give a command the argument NAME, a release's; where it is none, the configured one."""
     return click.argument(
-        "name",
-        required=True,
-        default=lambda: config.get("release"),
-        shell_complete=completing.releases,
+        "name", required=False, metavar="NAME", callback=_configured, shell_complete=completing.releases
     )(function)
+
+
+def _configured(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """A release's name; where none is given, the configured one."""
+    value = value or config.get("release")
+    if value is None and not ctx.resilient_parsing:
+        raise click.MissingParameter(ctx=ctx, param=parameter)
+    return value
 
 
 def formatted(function: _Function) -> _Function:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dask_kubernetes_helm.leftovers import Leftover
 
 
-@click.command()
+@click.command(short_help="List, or remove, what is left of releases.")
 @frame.placed
 @click.option(
     "--unused",

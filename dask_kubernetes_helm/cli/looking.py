@@ -5,6 +5,7 @@ Belongs here: what these are told, and what they print. Never here: what a state
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ import click
 
 from dask_kubernetes_helm import config, contract
 from dask_kubernetes_helm.cli import frame
+from dask_kubernetes_helm.errors import WorkloadNotFoundError
+from dask_kubernetes_helm.text import did_you_mean
 
 if TYPE_CHECKING:
     from dask_kubernetes_helm.cli.frame import Place
@@ -68,7 +71,7 @@ def _row(one: Overview) -> tuple[str, ...]:
     return (one.name, one.namespace, one.status, one.scheduler, workers, one.chart, tables.age(one.created))
 
 
-@click.command()
+@click.command(short_help="Tell how a release stands, and each of its pods.")
 @frame.named
 @frame.placed
 @frame.formatted
@@ -137,7 +140,7 @@ def _role(pod: Pod, *, many: bool) -> str:
 # Logs ------------------------------------------------------------------------------------------------------
 
 
-@click.command()
+@click.command(short_help="Print the logs of scheduler and workers.")
 @frame.named
 @frame.placed
 @click.option("--scheduler", is_flag=True, help="The scheduler's.")
@@ -146,6 +149,7 @@ def _role(pod: Pod, *, many: bool) -> str:
 @click.option("--previous", is_flag=True, help="Of the containers' lives before their last restart.")
 @click.option("--since", metavar="TIME", help='Of the last seconds, or of text such as "5 minutes".')
 @click.option("--tail", type=click.IntRange(min=0), metavar="N", help="The last N lines of each.")
+@click.option("-f", "--follow", is_flag=True, help="Print lines as they come, until Ctrl-C or the release's end.")
 @frame.formatted
 def logs(
     *,
@@ -157,26 +161,37 @@ def logs(
     previous: bool,
     since: str | None,
     tail: int | None,
+    follow: bool,
     output: str,
 ) -> None:
     """Print the logs of the release NAME, each line with its pod where there are several.
 
     \b
-    Example:
+    Examples:
       dask helm logs dask --workers --since "10 minutes" --tail 100
+      dask helm logs dask -f
     """  # noqa: D301 - click's own sign for "don't wrap"
     seconds = config.seconds(since, "--since") if since is not None else None
     both = scheduler == workers
     components = [contract.SCHEDULER] * (scheduler or both) + [contract.WORKER] * (workers or both)
+    if follow:
+        if previous or output == "json":
+            raise click.UsageError("--follow goes without --previous and --output json.")
+        with contextlib.suppress(KeyboardInterrupt):  # the way to end it
+            frame.run(_follow(name, place, components, workers=list(pods) or True, since=seconds, tail=tail))
+        return
     found = frame.run(_logs(name, place, components, previous=previous, since=seconds, tail=tail))
     if unknown := [pod for pod in pods if pod not in found]:
-        raise click.UsageError(f"There is no pod {unknown[0]!r}. Pods are: {', '.join(found) or 'none'}.")
+        raise WorkloadNotFoundError(
+            f"There is no pod {unknown[0]!r}{did_you_mean(unknown[0], found, 0.7)}",
+            cure=f"Pods are: {', '.join(found) or 'none'}.",
+        ).concerning(name, place.namespace)
     found = {pod: text for pod, text in found.items() if not pods or pod in pods}
     if output == "json":
         frame.print_json(found)
         return
     for pod, text in found.items():
-        prefix = f"[{pod}] " if len(found) > 1 else ""
+        prefix = f"{pod} | " if len(found) > 1 else ""
         for line in text.splitlines():
             click.echo(prefix + line)
 
@@ -193,10 +208,21 @@ async def _logs(name: str, place: Place, components: list[str], **which: Any) ->
         return found
 
 
+async def _follow(name: str, place: Place, components: list[str], **which: Any) -> None:
+    from dask_kubernetes_helm.release import Release  # noqa: PLC0415 - slow to import
+
+    async with place.kube() as kube:
+        release: Any = Release(name, kube)
+        await release.find()
+        async with release.follow(components, **which) as lines:
+            while (line := await lines.next()) is not None:
+                click.echo(line)
+
+
 # What is wrong ---------------------------------------------------------------------------------------------
 
 
-@click.command()
+@click.command(short_help="Tell what is wrong with a release, and what to do.")
 @frame.named
 @frame.placed
 @frame.formatted

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dask_kubernetes_helm.release import Release
 
 
-@click.command()
+@click.command(short_help="Open a local port to the dashboard.")
 @frame.named
 @frame.placed
 @click.option("--port", type=click.IntRange(0, 65535), help="The local port; by default any that is free.")

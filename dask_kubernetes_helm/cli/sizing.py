@@ -56,7 +56,7 @@ async def _looked_up(name: str, group: str | None, place: Place) -> tuple[str, s
         return settled, release.namespace, release.replicas[settled]
 
 
-@click.command()
+@click.command(short_help="Set the number of workers, without loss.")
 @frame.named
 @click.argument("n", type=click.IntRange(min=0))
 @frame.placed
@@ -106,7 +106,7 @@ def _tell(told: dict[str, Any], sentence: str, output: str) -> None:
         click.echo(sentence)
 
 
-@click.command()
+@click.command(short_help="Have the number of workers follow the work.")
 @frame.named
 @frame.placed
 @frame.grouped

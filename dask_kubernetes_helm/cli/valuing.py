@@ -5,7 +5,9 @@ Belongs here: printing the chart's files and the environments'. Never here: merg
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ def values() -> None:
     """  # noqa: D301 - click's own sign for "don't wrap"
 
 
-@values.command()
+@values.command(short_help="List the environments.")
 @frame.formatted
 def environments(output: str) -> None:
     """List the environments: packaged ones, and those of the folder kubernetes.environments.
@@ -48,12 +50,12 @@ def environments(output: str) -> None:
 
 
 def _about(path: Path) -> str:
-    """What a file says of itself in its first line."""
-    first = path.read_text(encoding="utf-8").partition("\n")[0]
-    return first.lstrip("# ") if first.startswith("#") else ""
+    """What a file says of itself in its first sentence, or the part before its colon."""
+    lines = itertools.takewhile(lambda line: line.startswith("# "), path.read_text(encoding="utf-8").splitlines())
+    return re.split(r"[.:] ", " ".join(line.removeprefix("# ") for line in lines))[0].rstrip(".")
 
 
-@values.command()
+@values.command(short_help="Print the values of an environment.")
 @click.argument("name", shell_complete=completing.environments)
 def show(name: str) -> None:
     """Print the values of the environment NAME, as the file has them; a template (.j2) as it renders.
@@ -72,7 +74,7 @@ def show(name: str) -> None:
         click.echo(path.read_text(encoding="utf-8"), nl=False)
 
 
-@values.command()
+@values.command(short_help="Print the chart's defaults.")
 @click.argument("key", required=False)
 def defaults(key: str | None) -> None:
     """Print the chart's defaults as YAML, with what each is for; or those under KEY.
@@ -95,7 +97,7 @@ def defaults(key: str | None) -> None:
     click.echo(documents.write({parts[-1]: node}), nl=False)
 
 
-@values.command()
+@values.command(short_help="Print the JSON schema of the values.")
 @click.argument("key", required=False)
 def schema(key: str | None) -> None:
     """Print the JSON schema that values are judged by; or what it says of KEY.
