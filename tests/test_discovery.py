@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from pathlib import Path
-
 import pytest
-import tomllib
 
 from dask_kubernetes_helm import HelmCluster, discovery, kube
 from dask_kubernetes_helm.errors import ApiUnreachableError, KubeConfigError
 
 from .commands.conftest import Namespace, deployment, record
-
-
-def point() -> str:
-    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
-    return str(project["entry-points"]["dask_cluster_discovery"]["helmcluster"])
-
-
-def test_the_entry_point() -> None:
-    """It names the generator, whose class attaches by a name alone."""
-    module, name = point().split(":")
-    assert getattr(import_module(module), name) is discovery.discover
-    assert callable(HelmCluster.from_name)
 
 
 async def test_releases_are_found(monkeypatch: pytest.MonkeyPatch) -> None:

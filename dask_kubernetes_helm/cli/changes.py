@@ -15,7 +15,8 @@ from typing import Any
 from dask_kubernetes_helm.moving import documents
 
 CREATED, CHANGED, REMOVED, UNCHANGED = "created", "changed", "removed", "unchanged"
-#: Longer texts, such as the files that pods run, are told by their length and a part of their hash.
+#: Longer texts, such as the files that pods run, are told by their length and a part of their hash; settings, which are
+#: JSON, are not.
 _LONGEST, _DIGITS = 20, 12
 _CONTEXT = 3
 _HIDDEN, _OTHER = "(hidden)", "(hidden, changed)"
@@ -117,7 +118,7 @@ def _short(node: Any) -> Any:
         return {key: _short(value) for key, value in node.items()}
     if isinstance(node, list):
         return [_short(item) for item in node]
-    if isinstance(node, str) and node.count("\n") > _LONGEST:
+    if isinstance(node, str) and node.count("\n") > _LONGEST and not node.lstrip().startswith("{"):
         digest = hashlib.sha256(node.encode()).hexdigest()[:_DIGITS]
         return f"({node.count(chr(10))} lines, sha256 {digest})"
     return node
