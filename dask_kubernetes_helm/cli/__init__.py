@@ -16,7 +16,7 @@ from dask_kubernetes_helm.cli.frame import Commands
 __all__ = ["main"]
 
 
-@click.group(name="helm", cls=Commands)
+@click.group(name="helm", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Dask on Kubernetes from one Helm chart: releases made, looked at, scaled and removed.
 

@@ -7,6 +7,7 @@ Belongs here: what these are told, and what they print. Never here: how a releas
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,11 @@ import click
 
 from dask_kubernetes_helm import arguments, config, contract
 from dask_kubernetes_helm.cli import completing, frame, settings, sizing
-from dask_kubernetes_helm.errors import HelmClusterError, StartError
+from dask_kubernetes_helm.errors import ForbiddenError, HelmClusterError, StartError
 
 if TYPE_CHECKING:
     from dask_kubernetes_helm.cli.frame import Place
+    from dask_kubernetes_helm.kube import Kube
     from dask_kubernetes_helm.lifecycle import ManagedRelease, Plan
     from dask_kubernetes_helm.progress import Progress
     from dask_kubernetes_helm.values import Layer
@@ -268,6 +270,16 @@ def delete(*, name: str, place: Place, yes: bool, output: str) -> None:
     frame.run(_delete(name, place, output, yes=yes))
 
 
+async def _remove_leftovers(kube: Kube, name: str) -> None:
+    """Remove what an install that came to nothing has left; who may not look for it has none."""
+    from dask_kubernetes_helm import survey  # noqa: PLC0415 - slow to import
+
+    with contextlib.suppress(ForbiddenError):
+        for leftover in await survey.left(kube):
+            if leftover.release == name:
+                await survey.remove(kube, leftover)
+
+
 async def _delete(name: str, place: Place, output: str, *, yes: bool) -> None:
     from dask_kubernetes_helm import survey  # noqa: PLC0415 - slow to import
     from dask_kubernetes_helm.lifecycle import ManagedRelease  # noqa: PLC0415
@@ -289,9 +301,7 @@ async def _delete(name: str, place: Place, output: str, *, yes: bool) -> None:
                 release = ManagedRelease(name, kube)
                 await release.find()
                 await release.remove(_no_farewell)
-            for leftover in await survey.left(kube):
-                if leftover.release == name:
-                    await survey.remove(kube, leftover)
+            await _remove_leftovers(kube, name)
         if output == "json":
             frame.print_json({"name": name, "namespace": kube.namespace, "removed": True})
         else:
