@@ -138,7 +138,7 @@ async def _alone(kube: Kube) -> dict[str, float]:
         name = deployment["metadata"]["labels"][contract.INSTANCE_LABEL]
         async with limit:
             with contextlib.suppress(HelmClusterError, OSError, asyncio.TimeoutError, ValueError):
-                page = await asyncio.wait_for(_page(kube, name, f"{_prefix(deployment)}/metrics"), _PAGE_TIMEOUT)
+                page = await asyncio.wait_for(_page(kube, name, f"{prefix(deployment)}/metrics"), _PAGE_TIMEOUT)
                 if match := _ALONE.search(page):
                     return name, float(match[1])
         return name, 0.0
@@ -146,8 +146,8 @@ async def _alone(kube: Kube) -> dict[str, float]:
     return dict(await asyncio.gather(*map(seconds, schedulers)))
 
 
-def _prefix(deployment: Object) -> str:
-    """The path that a scheduler's pages are under."""
+def prefix(deployment: Object) -> str:
+    """The path that a scheduler's pages are under, by its Deployment; empty where it is the root."""
     for container in deployment["spec"]["template"]["spec"]["containers"]:
         for argument in [*container.get("command", []), *container.get("args", [])]:
             if str(argument).startswith(_PREFIX):

@@ -13,10 +13,11 @@ import click
 
 from dask_kubernetes_helm import config, contract
 from dask_kubernetes_helm.cli import frame
+from dask_kubernetes_helm.errors import SchedulerUnreachableError
 
 if TYPE_CHECKING:
     from dask_kubernetes_helm.cli.frame import Place
-    from dask_kubernetes_helm.release import Release
+    from dask_kubernetes_helm.schedulerpod import SchedulerPod
 
 
 @click.command(short_help="Open a local port to the dashboard.")
@@ -41,6 +42,7 @@ def dashboard(*, name: str, place: Place, port: int | None, browse: bool, output
 
 
 async def _dashboard(name: str, place: Place, port: int, output: str, *, browse: bool) -> None:
+    from dask_kubernetes_helm import survey  # noqa: PLC0415 - slow to import
     from dask_kubernetes_helm.release import Release  # noqa: PLC0415 - slow to import
     from dask_kubernetes_helm.schedulerpod import SchedulerPod  # noqa: PLC0415
 
@@ -48,10 +50,12 @@ async def _dashboard(name: str, place: Place, port: int, output: str, *, browse:
         release = Release(name, kube)
         await release.find()
         pod = SchedulerPod(kube, name)
-        (await pod.dial(contract.DASHBOARD_PORT)).abort()  # a browser would only tell that nothing came
+        await _check(pod, name)
         tunnel = await pod.tunnel(contract.DASHBOARD_PORT, port)
         try:
-            link, elsewhere = _links(release, tunnel.host, tunnel.port)
+            schedulers = await kube.find("deployments", contract.selector(name, contract.SCHEDULER))
+            annotation = release.service["metadata"].get("annotations", {}).get(contract.LINK_ANNOTATION, "")
+            link, elsewhere = _links(annotation, survey.prefix(schedulers[0]), f"{tunnel.host}:{tunnel.port}")
             if output == "json":
                 frame.print_json({"name": name, "link": link, "ingress": elsewhere or None})
             else:
@@ -66,10 +70,33 @@ async def _dashboard(name: str, place: Place, port: int, output: str, *, browse:
             await tunnel.close()
 
 
-def _links(release: Release, host: str, port: int) -> tuple[str, str]:
-    """The link by a local port, and the one that leads there from outside; empty where there is none."""
-    annotation = str(release.service.get("metadata", {}).get("annotations", {}).get(contract.LINK_ANNOTATION, ""))
-    if annotation and "{host}" not in annotation:
-        return f"http://{host}:{port}/status", annotation
-    template = annotation or "{scheme}://{host}:{port}/status"
-    return template.format(scheme="http", host=host, port=port), ""
+async def _check(pod: SchedulerPod, name: str) -> None:
+    """Refuse where there is no scheduler: a browser would only tell that nothing came."""
+    try:
+        (await pod.dial(contract.DASHBOARD_PORT)).abort()
+    except SchedulerUnreachableError as error:
+        error.cure = error.cure or f"`dask helm status {name}` tells why."
+        raise
+
+
+def _links(annotation: str, prefix: str, address: str) -> tuple[str, str]:
+    """The link by a local port, and the one that leads there from outside; empty where there is none.
+
+    Parameters
+    ----------
+    annotation : str
+        The release's template of links; empty where it has none.
+    prefix : str
+        The path that its pages are under.
+    address : str
+        Host and port of here.
+
+    Examples
+    --------
+    >>> _links("https://dask.example.com/team/status", "/team", "127.0.0.1:9")
+    ('http://127.0.0.1:9/team/status', 'https://dask.example.com/team/status')
+    """
+    template = "{scheme}://{host}:{port}"
+    if annotation.startswith(template):
+        return f"http://{address}{annotation.removeprefix(template)}", ""
+    return f"http://{address}{prefix}/status", annotation

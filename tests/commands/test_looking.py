@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dask_kubernetes_helm.cli import ports
 from dask_kubernetes_helm.release import Release
 
 from .conftest import Namespace, deployment, invoke, pod, record
@@ -112,6 +113,27 @@ def test_logs(dask: Namespace) -> None:
     invoke("logs", "dask", "--scheduler", "--previous", "--since", "2 minutes", "--tail", "5")
     (asked,) = dask.asked
     assert (asked["previous"], asked["since"], asked["tail"]) == (True, 120.0, 5)
+
+
+def test_a_dashboard_of_nothing(dask: Namespace) -> None:
+    """Where no scheduler runs, the dashboard is refused, with where to look."""
+    dask.objects["pods"].clear()
+    told = invoke("dashboard", "dask", code=1).stderr
+    assert "The scheduler has no running pod" in told
+    assert "\n`dask helm status dask` tells why." in told
+
+
+@pytest.mark.parametrize(
+    ("annotation", "prefix", "links"),
+    [
+        ("", "", ("http://127.0.0.1:9/status", "")),
+        ("{scheme}://{host}:{port}/team/status", "/team", ("http://127.0.0.1:9/team/status", "")),
+        ("https://dask.example.com/x", "/team", ("http://127.0.0.1:9/team/status", "https://dask.example.com/x")),
+    ],
+)
+def test_links(annotation: str, prefix: str, links: tuple[str, str]) -> None:
+    """The link by the port has the release's path; an Ingress's is told besides."""
+    assert ports._links(annotation, prefix, "127.0.0.1:9") == links
 
 
 class Lines(contextlib.AbstractAsyncContextManager["Lines"]):
