@@ -75,7 +75,8 @@ def diff(text_lines: Iterable[str]) -> None:
     """Print lines of a difference, in colours on a terminal."""
     out = console()
     for line in text_lines:
-        style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
+        heading = line.startswith(("--- ", "+++ "))
+        style = "bold" if heading else {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
         out.print(Text(line, style=style), soft_wrap=True)
 
 
