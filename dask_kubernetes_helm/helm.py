@@ -215,6 +215,19 @@ class Helm:
                 reset_values=True,
             )
 
+    async def rendered(self, release: str, chart: Path, values: Mapping[str, Any], *, upgrade: bool) -> str:
+        """The manifests that an install or upgrade would send; the cluster is looked at, nothing is changed."""
+        act = ["upgrade", "--reset-values"] if upgrade else ["install"]
+        command = [*act, release, chart, "--namespace", self.namespace, "--dry-run=server", "--output", "json"]
+        with self._command(release) as helm:
+            printed = await helm.run([*command, "--values", "-"], json.dumps(values).encode())
+        return str(json.loads(printed)["manifest"])
+
+    async def manifest(self, release: str) -> str:
+        """The manifests that a release's newest revision has sent."""
+        with self._command(release) as helm:
+            return (await helm.run(["get", "manifest", release, "--namespace", self.namespace])).decode()
+
     async def uninstall(self, release: str) -> None:
         """Remove a release; nothing to do where there is none."""
         with contextlib.suppress(ReleaseNotFoundError), self._command(release) as helm:

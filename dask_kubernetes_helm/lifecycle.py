@@ -7,6 +7,7 @@ Belongs here: the order of these acts, on the doors. Never here: what an attache
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,7 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from dask_kubernetes_helm import config, contract, ownership, permissions, preflight, schema
+from dask_kubernetes_helm import config, contract, ownership, permissions, preflight, schema, showing
 from dask_kubernetes_helm.certificates import Certificates
 from dask_kubernetes_helm.errors import ReleaseExistsError, StartTimeoutError
 from dask_kubernetes_helm.helm import Helm
@@ -79,6 +80,20 @@ class ManagedRelease(Release):
         await self.find()
         progress.done("release", f"{self.name} installed in namespace {self.namespace} ({self.chart})")
 
+    async def preview_install(self, plan: Plan) -> str:
+        """The manifests that `install` would send, after the same checks; nothing is created.
+
+        Raises
+        ------
+        ValuesError, HelmError, KubernetesError
+        """
+        helm = await self._helm()
+        async with helm.unpacked(plan.chart or str(contract.chart_path())) as chart:
+            values = await asyncio.to_thread(schema.check, plan.layers, chart)
+            effective = schema.effective(values, chart)
+            await preflight.check(self.kube, self.name, effective, certified=plan.certificates is not None)
+            return await helm.rendered(self.name, chart, values, upgrade=False)
+
     async def _install(self, helm: Helm, chart: Path, values: dict[str, Any], plan: Plan) -> None:
         """Install, and have everything belong to an owner of ours, Helm's record included."""
         self.owner = owner = await ownership.create(self.kube, self.name, bound=plan.bound)
@@ -112,7 +127,34 @@ class ManagedRelease(Release):
 
     # Being changed --------------------------------------------------------------------------------------
 
-    async def upgrade(self, layers: list[Layer], chart: str | None, timeout: float, *, without: str = "") -> None:
+    async def preview_upgrade(self, layers: list[Layer], chart: str | None) -> tuple[str, str]:
+        """The manifests of the release, and those that `upgrade` would send; nothing is changed.
+
+        Raises
+        ------
+        ValuesError, HelmError
+        """
+        helm = await self._helm()
+        async with helm.unpacked(chart or str(contract.chart_path())) as folder:
+            values = await self._settled(helm, layers, folder)
+            return await helm.manifest(self.name), await helm.rendered(self.name, folder, values, upgrade=True)
+
+    async def _settled(self, helm: Helm, layers: list[Layer], chart: Path, without: str = "") -> dict[str, Any]:
+        """The release's own values under these, once the chart's schema has seen them."""
+        own = Layer(f"values of release {self.name}", await helm.values(self.name))
+        if without:
+            own.mapping.get("worker", {}).get("groups", {}).pop(without, None)
+        return await asyncio.to_thread(schema.check, [own, *layers], chart)
+
+    async def upgrade(
+        self,
+        layers: list[Layer],
+        chart: str | None,
+        timeout: float,
+        *,
+        without: str = "",
+        progress: Progress | None = None,
+    ) -> None:
         """Upgrade to the chart with the release's own values under these, and wait for the rollout.
 
         Parameters
@@ -121,27 +163,28 @@ class ManagedRelease(Release):
             As for `Plan`.
         without : str
             A worker group that its own values shall not have any more.
+        progress : Progress, optional
+            Where to show what is awaited.
         """
         helm = await self._helm()
         async with helm.unpacked(chart or str(contract.chart_path())) as folder:
-            own = Layer(f"values of release {self.name}", await helm.values(self.name))
-            if without:
-                own.mapping.get("worker", {}).get("groups", {}).pop(without, None)
-            values = await asyncio.to_thread(schema.check, [own, *layers], folder)
-            await helm.upgrade(self.name, folder, values)
+            await helm.upgrade(self.name, folder, await self._settled(helm, layers, folder, without))
         await self.find()
         if self.owner:
             await ownership.adopt_records(self.kube, self.name, self.owner)
-        await self.rolled_out(timeout)
+        await self.rolled_out(timeout, progress)
 
-    async def rolled_out(self, timeout: float) -> None:
+    async def rolled_out(
+        self, timeout: float, progress: Progress | None = None, what: str = "The upgrade's rollout"
+    ) -> None:
         """Wait until all pods are as their Deployments say, and Ready."""
         async with Watcher(self.kube, self.name) as watcher:
             await watcher.until(
                 lambda: _rolled_out(watcher),
                 component=(contract.SCHEDULER, contract.WORKER),
                 timeout=timeout,
-                what="The upgrade's rollout",
+                what=what,
+                tick=functools.partial(showing.pods, watcher, progress) if progress else _nothing,
             )
 
     async def remove(self, farewell: Callable[[], Awaitable[None]]) -> None:
@@ -202,6 +245,10 @@ class ManagedRelease(Release):
                     _REMOVAL_TIMEOUT,
                     ", ".join(watcher.pods),
                 )
+
+
+def _nothing() -> None:
+    """What is shown where nobody looks."""
 
 
 async def _rolled_out(watcher: Watcher) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from dask_kubernetes_helm import cli
+from dask_kubernetes_helm.cli import files
 from dask_kubernetes_helm.moving import conversion
 from dask_kubernetes_helm.moving.conversion import Converted
 from dask_kubernetes_helm.moving.target import Target
@@ -23,7 +23,7 @@ FILES = Path(__file__).parent / "files"
 
 @functools.cache
 def target() -> Target:
-    return cli._target()
+    return files._target()
 
 
 @functools.cache

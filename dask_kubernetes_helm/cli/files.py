@@ -1,17 +1,12 @@
-"""Commands for a terminal: `dask helm ...`, and the same as `python -m dask_kubernetes_helm ...`.
+"""`dask helm convert` and `dask helm rbac`: files turned into files.
 
-Belongs here: options, files and printing; the door to click. Never here: talking to a cluster, the Roles, which are
-files (docs/roles, shipped in the wheel), or what a key of a file means (moving/).
-
-Every `dask` command imports this module, so what is slow is imported where it is needed.
-
-Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/.
+Belongs here: reading and printing them. Never here: talking to a cluster, the Roles, which are files (docs/roles,
+shipped in the wheel), or what a key of a file means (moving/).
 """
 
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dask_kubernetes_helm import contract
+from dask_kubernetes_helm.cli import frame
 from dask_kubernetes_helm.errors import HelmClusterError
 
 if TYPE_CHECKING:
@@ -28,8 +24,6 @@ _KINDS = ("helm-chart", "daskhub", "pod", "daskcluster")
 _NOT_ALL = 3
 _MODES = ("helm", "remote", "local")
 _NAME = "dask-helm"
-_SUBDOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_LABEL = re.compile(r"(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _BINDING = """\
 ---
 apiVersion: rbac.authorization.k8s.io/v1
@@ -48,30 +42,14 @@ subjects:
 """
 
 
-@click.group(name="helm")
-def main() -> None:
-    """Dask on Kubernetes from one Helm chart: what to have ready before a cluster is started."""
-
-
-def _object_name(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    rule, limit = (_LABEL, 63) if parameter.name == "namespace" else (_SUBDOMAIN, 253)
-    if value is not None and not rule.fullmatch(value):
-        also = "" if rule is _LABEL else " and '.'"
-        raise click.BadParameter(
-            f"{value!r} is no name for an object of Kubernetes: at most {limit} lower-case letters, digits, '-'{also}, "
-            "a letter or digit first and last"
-        )
-    return value
-
-
-@main.command()
+@click.command(short_help="Print the least Role that a user needs.")
 @click.option("--mode", type=click.Choice(_MODES), default="helm", show_default=True, help="Whose Role, see above.")
-@click.option("--name", default=_NAME, show_default=True, callback=_object_name, help="What the Role is called.")
+@click.option("--name", default=_NAME, show_default=True, callback=frame.object_name, help="What the Role is called.")
 @click.option(
-    "--namespace", callback=_object_name, help="Where the Role belongs; by default kubectl's --namespace says."
+    "--namespace", callback=frame.object_name, help="Where the Role belongs; by default kubectl's --namespace says."
 )
 @click.option(
-    "--service-account", callback=_object_name, help="Print a RoleBinding for this account of the namespace, too."
+    "--service-account", callback=frame.object_name, help="Print a RoleBinding for this account of the namespace, too."
 )
 def rbac(mode: str, name: str, namespace: str | None, service_account: str | None) -> None:
     """Print the least Role that a user of a mode needs, as YAML.
@@ -96,7 +74,7 @@ def rbac(mode: str, name: str, namespace: str | None, service_account: str | Non
         click.echo(_BINDING.format(name=named, namespace=placed, account=json.dumps(service_account)), nl=False)
 
 
-@main.command()
+@click.command(short_help="Turn a neighbour's file into values of this chart.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--kind", type=click.Choice(_KINDS), help="What the file is; by default its keys tell.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the values there.")
@@ -133,7 +111,7 @@ def convert(file: Path, kind: str | None, output: Path | None, strict: bool) -> 
     except UnicodeDecodeError:
         raise click.ClickException(f"{name} is not UTF-8 text.") from None
     except HelmClusterError as error:
-        raise click.ClickException(str(error)) from error
+        raise frame.Failure(error) from error
     made = report.text(converted, name, target.version)
     if output is None:
         click.echo(made, nl=False)

@@ -1,0 +1,308 @@
+"""`dask helm create`, `upgrade` and `delete`: a release's life.
+
+Belongs here: what these are told, and what they print. Never here: how a release is installed or removed
+(lifecycle.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from typing import TYPE_CHECKING
+
+import click
+
+from dask_kubernetes_helm import arguments, config, contract
+from dask_kubernetes_helm.cli import completing, frame, settings, sizing
+from dask_kubernetes_helm.errors import ForbiddenError, HelmClusterError, StartError
+
+if TYPE_CHECKING:
+    from dask_kubernetes_helm.cli.frame import Place
+    from dask_kubernetes_helm.kube import Kube
+    from dask_kubernetes_helm.lifecycle import ManagedRelease, Plan
+    from dask_kubernetes_helm.progress import Progress
+    from dask_kubernetes_helm.values import Layer
+
+_FILES = click.option(
+    "-f",
+    "--values",
+    "files",
+    multiple=True,
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="A values file, `-` for standard input; several times, later ones win.",
+)
+_SET = click.option(
+    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="One value, as YAML; comes before files. Several times."
+)
+_CHART = click.option("--chart", metavar="CHART", help="A folder, a .tgz, repo/chart or oci://...; by default our own.")
+_DRY = click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+_TIMEOUT = click.option("--timeout", metavar="TIME", help='Seconds, or text such as "5 minutes", to wait for pods.')
+
+
+@click.command(short_help="Install a release that stays.")
+@click.argument("name", required=False)
+@frame.placed
+@click.option(
+    "-e", "--environment", shell_complete=completing.environments, help="Name of a values file, see `values`."
+)
+@_FILES
+@_SET
+@click.option("--image", metavar="IMAGE", help="repository[:tag][@digest] of scheduler and workers.")
+@click.option("-w", "--n-workers", type=click.IntRange(min=0), help="Worker pods to begin with.")
+@_CHART
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Until all pods are Ready.")
+@_TIMEOUT
+@_DRY
+@frame.formatted
+def create(
+    *,
+    name: str | None,
+    place: Place,
+    environment: str | None,
+    files: tuple[str, ...],
+    sets: tuple[str, ...],
+    image: str | None,
+    n_workers: int | None,
+    chart: str | None,
+    wait: bool,
+    timeout: str | None,
+    dry_run: bool,
+    output: str,
+) -> None:
+    """Install a release, called NAME, that stays until it is deleted.
+
+    Without a name it gets one by the configuration's template (kubernetes.name).
+
+    \b
+    Example:
+      dask helm create dask -n team -e production --n-workers 4 --set worker.resources.limits.memory=8Gi
+    """  # noqa: D301 - click's own sign for "don't wrap"
+    told = arguments.Arguments(
+        namespace=config.get("namespace", place.namespace),
+        environment=config.get("environment", environment),
+        values=_paths(files),
+        n_workers=n_workers,
+        image=image,
+        chart=chart or config.get("chart"),
+        auth=place.auth(),
+        timeout=config.seconds(config.get("timeout", timeout), "--timeout"),
+        shutdown_on_close=False,
+    )
+    settled = arguments.release_name(name, attach=False)
+    plan = told.checked().plan(settled)
+    plan = dataclasses.replace(plan, layers=[*plan.layers, *map(settings.layer, sets)])
+    if dry_run:
+        frame.run(_preview_create(place, plan, output))
+    else:
+        frame.run(_create(place, plan, output, wait=wait))
+
+
+def _paths(files: tuple[str, ...]) -> list[str]:
+    return ["/dev/stdin" if file == "-" else file for file in files]
+
+
+async def _preview_create(place: Place, plan: Plan, output: str) -> None:
+    from dask_kubernetes_helm.lifecycle import ManagedRelease  # noqa: PLC0415 - slow to import
+
+    async with place.kube() as kube:
+        after = await ManagedRelease(plan.name, kube).preview_install(plan)
+    _show("", after, output)
+
+
+def _show(before: str, after: str, output: str) -> None:
+    """Print what would change."""
+    from dask_kubernetes_helm.cli import changes, tables  # noqa: PLC0415 - slow to import
+
+    found = changes.compare(before, after)
+    if output == "json":
+        frame.print_json([change.to_dict() for change in found])
+        return
+    tables.diff(changes.text(found))
+    frame.note(f"Would be: {changes.summary(found)}. Nothing was changed.")
+
+
+async def _create(place: Place, plan: Plan, output: str, *, wait: bool) -> None:
+    from dask_kubernetes_helm.lifecycle import ManagedRelease  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.progress import Progress  # noqa: PLC0415
+
+    async with place.kube() as kube:
+        release = ManagedRelease(plan.name, kube)
+        with Progress(f"Dask release {plan.name}", quiet=config.get("quiet")) as progress:
+            try:
+                await release.install(plan, progress)
+            except BaseException:
+                await release.remove(_no_farewell)  # half of a release is of no use
+                raise
+            if wait:
+                await _come_up(release, plan.timeout, progress)
+        await _report(release, output, f"Release {plan.name} is {'ready' if wait else 'installed'} in namespace")
+
+
+async def _come_up(release: ManagedRelease, timeout: float, progress: Progress) -> None:
+    """Wait for all pods; the release stays, whatever comes of it."""
+    stays = f"The release stays: `dask helm status {release.name}` looks again, `dask helm delete {release.name}` "
+    stays += "removes it."
+    try:
+        await release.rolled_out(timeout, progress, "All of its pods")
+    except StartError as error:
+        error.cure = f"{error.cure} {stays}".strip()
+        raise
+    except asyncio.CancelledError:
+        frame.note(stays)
+        raise
+
+
+async def _no_farewell() -> None:
+    """Dask is not asked to end: nothing is connected to it."""
+
+
+async def _report(release: ManagedRelease, output: str, headline: str) -> None:
+    """Say how a release stands now."""
+    from dask_kubernetes_helm import survey  # noqa: PLC0415 - slow to import
+
+    if output == "json":
+        frame.print_json((await survey.release(release.kube, release.name)).to_dict())
+        return
+    name, namespace = release.name, release.namespace
+    click.echo(f"{headline} {namespace}.")
+    click.echo(f'  From Python:  HelmCluster.from_name("{name}", namespace="{namespace}")')
+    click.echo(f"  Its pods:     dask helm status {name} -n {namespace}")
+    click.echo(f"  Dashboard:    dask helm dashboard {name} -n {namespace}")
+
+
+# Changing --------------------------------------------------------------------------------------------------
+
+
+@click.command(short_help="Upgrade a release.")
+@frame.named
+@frame.placed
+@_FILES
+@_SET
+@click.option("--image", metavar="IMAGE", help="repository[:tag][@digest] of scheduler and workers.")
+@_CHART
+@_TIMEOUT
+@_DRY
+@frame.formatted
+def upgrade(
+    *,
+    name: str,
+    place: Place,
+    files: tuple[str, ...],
+    sets: tuple[str, ...],
+    image: str | None,
+    chart: str | None,
+    timeout: str | None,
+    dry_run: bool,
+    output: str,
+) -> None:
+    """Upgrade the release NAME: its own values, and these on top of them.
+
+    A number of workers that was set by scaling stays, unless worker.replicas is among the values. Workers are emptied
+    before they are replaced.
+
+    \b
+    Examples:
+      dask helm upgrade dask --set worker.resources.limits.memory=8Gi --dry-run
+      dask helm upgrade dask -f values.yaml
+    """  # noqa: D301 - click's own sign for "don't wrap"
+    layers = arguments.layers(_paths(files))
+    if image is not None:
+        layers += arguments.layers({"image": arguments.image_values(image)})
+    layers += [settings.layer(text) for text in sets]
+    seconds = config.seconds(config.get("timeout", timeout), "--timeout")
+    chart = chart or config.get("chart")
+    frame.run(_upgrade(name, place, layers, chart, timeout=seconds, output=output, dry_run=dry_run))
+
+
+async def _upgrade(
+    name: str,
+    place: Place,
+    layers: list[Layer],
+    chart: str | None,
+    *,
+    timeout: float,
+    output: str,
+    dry_run: bool,
+) -> None:
+    from dask_kubernetes_helm.lifecycle import ManagedRelease  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.progress import Progress  # noqa: PLC0415
+
+    async with place.kube() as kube:
+        release = ManagedRelease(name, kube)
+        await release.find()
+        if dry_run:
+            _show(*await release.preview_upgrade(layers, chart), output)
+            return
+        with Progress(f"Dask release {name}", quiet=config.get("quiet")) as progress:
+            progress.show("release", "upgrading")
+            await release.upgrade(layers, chart, timeout, progress=progress)
+        replicas = arguments.wanted_replicas(layers)
+        if replicas is not None and replicas != release.replicas[contract.DEFAULT_GROUP]:
+            await _scale(name, place, replicas, timeout)
+            await release.rolled_out(timeout)
+        await _report(release, output, f"Release {name} is upgraded in namespace")
+
+
+async def _scale(name: str, place: Place, replicas: int, timeout: float) -> None:
+    """Have as many workers as the values say, where somebody else has set another number."""
+    async with sizing.attached(name, place) as cluster:
+        await cluster.scale(replicas, timeout=timeout)
+
+
+# Ending ----------------------------------------------------------------------------------------------------
+
+
+@click.command(short_help="Remove a release.")
+@frame.named
+@frame.placed
+@click.option("-y", "--yes", is_flag=True, help="Don't ask.")
+@frame.formatted
+def delete(*, name: str, place: Place, yes: bool, output: str) -> None:
+    """Remove the release NAME, with all that its workers hold, and wait until its pods are gone.
+
+    Takes no helm. A release that belongs to nobody, as after `helm install`, is left to `helm uninstall`.
+
+    \b
+    Example:
+      dask helm delete dask -n team --yes
+    """  # noqa: D301 - click's own sign for "don't wrap"
+    frame.run(_delete(name, place, output, yes=yes))
+
+
+async def _remove_leftovers(kube: Kube, name: str) -> None:
+    """Remove what an install that came to nothing has left; who may not look for it has none."""
+    from dask_kubernetes_helm import survey  # noqa: PLC0415 - slow to import
+
+    with contextlib.suppress(ForbiddenError):
+        for leftover in await survey.left(kube):
+            if leftover.release == name:
+                await survey.remove(kube, leftover)
+
+
+async def _delete(name: str, place: Place, output: str, *, yes: bool) -> None:
+    from dask_kubernetes_helm import survey  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.lifecycle import ManagedRelease  # noqa: PLC0415
+    from dask_kubernetes_helm.progress import Progress  # noqa: PLC0415
+
+    async with place.kube() as kube:
+        found = await survey.release(kube, name)
+        if not found.owned:
+            raise HelmClusterError(
+                "The release belongs to nobody, as helm install leaves it, so it is left in place",
+                cure=f"helm uninstall {name} --namespace {kube.namespace}",
+            ).concerning(name, kube.namespace)
+        what = f"release {name} in namespace {kube.namespace}, with {found.desired} workers and what they hold"
+        if not yes:
+            click.confirm(f"Remove {what}?", abort=True, err=True)
+        with Progress(f"Dask release {name}", quiet=config.get("quiet")) as progress:
+            progress.show("release", "removing")
+            if found.chart:
+                release = ManagedRelease(name, kube)
+                await release.find()
+                await release.remove(_no_farewell)
+            await _remove_leftovers(kube, name)
+        if output == "json":
+            frame.print_json({"name": name, "namespace": kube.namespace, "removed": True})
+        else:
+            click.echo(f"Release {name} is removed from namespace {kube.namespace}.")

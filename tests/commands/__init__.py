@@ -1,0 +1,1 @@
+"""Tests of `dask helm ...` without a cluster."""
