@@ -70,6 +70,7 @@ check: $(STAMP) $(HELM_DOCS) ## ruff, mypy --strict, import-linter, chart lint, 
 .PHONY: generate
 generate: $(STAMP) $(HELM_DOCS) ## write the generated files anew: schema, annotations, golden renders, chart/README.md
 	@$(BIN)/python -m tests.chart.schema
+	@$(BIN)/python -m tests.publishing.annotations
 	@$(ENTER); $(BIN)/python -m tests.chart.golden
 	@$(HELM_DOCS) --chart-search-root chart --log-level error
 
