@@ -47,9 +47,10 @@ class Pipe(asyncio.Protocol):
                 return b""
             self._some.clear()
             await self._some.wait()
-        data = self._waiting.popleft()
-        self._size -= len(data)
-        if self._paused and self._size < _MOST / 2:
+        data = self._waiting[0] if len(self._waiting) == 1 else b"".join(self._waiting)
+        self._waiting.clear()
+        self._size = 0
+        if self._paused:
             self._paused = False
             self._transport.resume_reading()
         return data
@@ -70,7 +71,7 @@ class Pipe(asyncio.Protocol):
         """Send bytes; waits while it is congested."""
         if self._ended:
             raise ConnectionResetError("the connection has ended")
-        self._transport.writelines(parts)
+        self._transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
         await self._writable.wait()
 
     def close(self) -> None:
@@ -86,6 +87,7 @@ class Pipe(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         """It is there."""
         self._transport = transport
+        transport.set_write_buffer_limits(high=_MOST)
         self._made(self)
 
     def data_received(self, data: bytes) -> None:
