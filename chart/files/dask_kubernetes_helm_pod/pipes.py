@@ -1,6 +1,6 @@
 """A TCP connection read and written by coroutines, which hands on what arrives as it came.
 
-asyncio's own streams make room for 256 KiB whenever something arrives, and copy each byte three times. Belongs here: one
+asyncio's own streams make room for 256 KiB whenever something arrives, and copy each byte thrice. Belongs here: one
 connection. Never here: where bytes go. Python's end of a port-forward uses it as well.
 """
 
