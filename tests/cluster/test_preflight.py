@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -61,12 +60,13 @@ def test_a_right_that_is_missing(cluster: HelmCluster, namespace: Namespace, tmp
 def test_an_older_client(cluster: HelmCluster, namespace: Namespace, tmp_path: Path) -> None:
     """A client with the Dask before this one reads both versions, the image to take, and the command to install."""
     python, uv = str(tmp_path / "venv/bin/python"), (sys.executable, "-m", "uv")
+    run(sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(tmp_path), str(ROOT))
+    (wheel,) = tmp_path.glob("*.whl")
     run(*uv, "venv", "--quiet", "--python", sys.executable, str(tmp_path / "venv"))
-    ours = ("cryptography", "jinja2", "jsonschema", "kubernetes", "pyhelm3", "PyYAML", "rich")
     older = f"dask<{dask.__version__}", f"distributed<{dask.__version__}"
-    run(*uv, "pip", "install", "--quiet", "--python", python, *older, *ours)
+    run(*uv, "pip", "install", "--quiet", "--python", python, str(wheel), *older)
     had = run(python, "-c", "import dask; print(dask.__version__)").strip()
-    said = run(python, "-c", OLDER, cluster.name, namespace.name, PYTHONPATH=os.pathsep.join(map(str, [ROOT])))
+    said = run(python, "-c", OLDER, cluster.name, namespace.name, PYTHONPATH="")
     assert f"dask         {had}" in said
     assert f"pip install dask=={dask.__version__} distributed=={dask.__version__}" in said
     assert f'image="ghcr.io/dask/dask:{had}-py' in said

@@ -91,8 +91,9 @@ class End:
                 return b""
             self._filled.clear()
             await self._filled.wait()
-        data = self._waiting.popleft()
-        self._waiting_size -= len(data)
+        data = self._waiting[0] if len(self._waiting) == 1 else b"".join(self._waiting)
+        self._waiting.clear()
+        self._waiting_size = 0
         self._taken.set()
         return data
 

@@ -1,7 +1,7 @@
 """A TCP connection read and written by coroutines, which hands on what arrives as it came.
 
-asyncio's own streams copy each byte three times on its way in. Belongs here: one connection. Never here: where bytes
-go. Python's end of a port-forward uses it as well.
+asyncio's own streams make room for 256 KiB whenever something arrives, and copy each byte thrice. Belongs here: one
+connection. Never here: where bytes go. Python's end of a port-forward uses it as well.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from typing import Any
 
 #: Bytes that may wait to be read before the other side is slowed down.
 _MOST = 1 << 19
+#: Bytes that are taken at once.
+_READ = 1 << 17
 
 
-class Pipe(asyncio.Protocol):
+class Pipe(asyncio.BufferedProtocol):
     """A connection as something to read from and to write to.
 
     Parameters
@@ -28,6 +30,7 @@ class Pipe(asyncio.Protocol):
         self._made = made
         #: Set once the other side writes no more, whatever is still to be read; and once the connection is over.
         self.left, self.closed = asyncio.Event(), asyncio.Event()
+        self._buffer = memoryview(bytearray(_READ))
         self._waiting: deque[bytes] = deque()
         self._size = 0
         self._ended = self._paused = False
@@ -47,9 +50,10 @@ class Pipe(asyncio.Protocol):
                 return b""
             self._some.clear()
             await self._some.wait()
-        data = self._waiting.popleft()
-        self._size -= len(data)
-        if self._paused and self._size < _MOST / 2:
+        data = self._waiting[0] if len(self._waiting) == 1 else b"".join(self._waiting)
+        self._waiting.clear()
+        self._size = 0
+        if self._paused:
             self._paused = False
             self._transport.resume_reading()
         return data
@@ -70,7 +74,7 @@ class Pipe(asyncio.Protocol):
         """Send bytes; waits while it is congested."""
         if self._ended:
             raise ConnectionResetError("the connection has ended")
-        self._transport.writelines(parts)
+        self._transport.write(parts[0] if len(parts) == 1 else b"".join(parts))
         await self._writable.wait()
 
     def close(self) -> None:
@@ -86,12 +90,17 @@ class Pipe(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         """It is there."""
         self._transport = transport
+        transport.set_write_buffer_limits(high=_MOST)
         self._made(self)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to put what arrives."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Something has arrived."""
-        self._waiting.append(data)
-        self._size += len(data)
+        self._waiting.append(bytes(self._buffer[:nbytes]))
+        self._size += nbytes
         self._some.set()
         if self._size > _MOST and not self._paused:
             self._paused = True
