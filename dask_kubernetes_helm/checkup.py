@@ -64,13 +64,14 @@ class Evidence:
         evidence, selector = cls(), contract.selector(release)
         kinds = ("pods", "deployments", "replicasets", "services", "events")
         replies = await asyncio.gather(*(_asked(kube, kind, "" if kind == "events" else selector) for kind in kinds))
+        refused = {kind: reply for kind, reply in zip(kinds, replies, strict=True) if isinstance(reply, ForbiddenError)}
         for kind, reply in zip(kinds, replies, strict=True):
-            if isinstance(reply, ForbiddenError):
-                evidence.unread.append(f"{kind} ({reply.message})")
-            else:
+            if not isinstance(reply, ForbiddenError):
                 setattr(evidence, kind, reply)
-        if len(evidence.unread) == len(kinds):
-            raise next(reply for reply in replies if isinstance(reply, ForbiddenError))
+        if len(refused) == len(kinds):
+            raise refused["pods"]
+        # Where the scheduler is elsewhere, there are no Services, and no right to them is needed.
+        evidence.unread += [f"{kind} ({error.message})" for kind, error in refused.items() if kind != "services"]
         names = [item["metadata"]["name"] for item in evidence.deployments]
         evidence.events = happenings.of_release(evidence.events, names)
         return evidence
