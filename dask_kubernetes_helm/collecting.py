@@ -81,6 +81,7 @@ class _Collection:
             "kubernetes.json": self._kubernetes,
             "permissions.json": self._permissions,
             "diagnosis.txt": self._diagnosis,
+            "lost-workers.json": self._losses,
         }
         for name, part in more.items():
             parts[name] = _named(name, part)
@@ -194,6 +195,10 @@ class _Collection:
     async def _diagnosis(self) -> Files:
         diagnose = getattr(self._release, "diagnose", None)
         return {"diagnosis.txt": str(await diagnose())} if diagnose else {}
+
+    async def _losses(self) -> Files:
+        lost = getattr(self._release, "lost_workers", None)
+        return {"lost-workers.json": [item.to_dict() for item in await lost()]} if lost else {}
 
     @property
     def _selector(self) -> str:

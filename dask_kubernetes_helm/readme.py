@@ -12,6 +12,7 @@ from dask_kubernetes_helm.redaction import MASK
 
 _TELLS = {
     "diagnosis.txt": "what is wrong, and what to do",
+    "lost-workers.json": "which workers went, when and why",
     "events.txt": "what Kubernetes tells, the newest last (events.json: the same for programs)",
     "startup.txt": "how long the start took, pod by pod (startup.json)",
     "logs/": "each container's log; .previous.log is of its life before this one",

@@ -14,6 +14,8 @@ from dask_kubernetes_helm.auth import Credentials
 from dask_kubernetes_helm.kube import Kube
 
 RELEASE = "demo"
+#: In a log that is followed: the connection breaks in the middle of a line.
+CUT = "cut"
 
 
 def labels(component: str, **more: str) -> dict[str, str]:
@@ -120,6 +122,11 @@ class PlayedApi:
             response = web.StreamResponse()
             await response.prepare(request)
             while (line := await self.streams[pod].get()) is not None:
+                if line == CUT:
+                    await response.write(b"2026-11-26T21:30:49.5Z half a li")
+                    assert request.transport
+                    request.transport.abort()
+                    return response
                 await response.write(line.encode() + b"\n")
             return response
         self.reading += 1

@@ -150,6 +150,37 @@ async def test_what_can_not_be_had_is_told(api: PlayedApi, kube: Kube, tmp_path:
     assert "demo-worker" in files["manifests/deployments/demo-worker.json"]
 
 
+async def test_what_is_wrong_comes_first(kube: Kube, tmp_path: Path) -> None:
+    """A release that can tell what is wrong with it does so in the archive, and which workers it has lost."""
+
+    class Lost:
+        def to_dict(self) -> dict[str, Any]:
+            return {"name": "w", "reason": "OOMKilled"}
+
+    class Diagnosed(Sights):
+        async def diagnose(self) -> str:
+            return f"no memory; password: {CANARIES['token']}"
+
+        async def lost_workers(self) -> list[Lost]:
+            return [Lost()]
+
+    files = held(await collecting.collect(Diagnosed(RELEASE, kube), tmp_path / "x.zip"))
+    assert files["diagnosis.txt"] == "no memory; password: (left out)"
+    assert json.loads(files["lost-workers.json"]) == [{"name": "w", "reason": "OOMKilled"}]
+    assert "what is wrong, and what to do" in files["README.txt"]
+
+
+async def test_the_start_without_events(api: PlayedApi, kube: Kube) -> None:
+    """Who may not list events has the account of the start all the same, and is told what it lacks."""
+    api.forbidden = {"events"}
+    report = await Sights(RELEASE, kube).startup({}, [], ["one thing"])
+    assert [pod.name for pod in report.pods] == ["demo-worker-a"]
+    assert report.missing[0] == "one thing"
+    assert "how long images took to pull: These credentials may not" in report.missing[1]
+    with pytest.raises(errors.ForbiddenError, match=r"release demo, namespace lab"):
+        await Sights(RELEASE, kube).events()
+
+
 async def test_a_part_that_fails_takes_nothing_along(kube: Kube, tmp_path: Path) -> None:
     """Whatever is wrong with one part, the archive is written, and says so."""
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import pytest
+from distributed.core import Status
 
-from dask_kubernetes_helm import errors, podlogs
+from dask_kubernetes_helm import errors, podlogs, reading
 from dask_kubernetes_helm.excerpt import Choice, Excerpt
 from dask_kubernetes_helm.kube import Kube
 from dask_kubernetes_helm.sights import Sights
 
-from .playedapi import RELEASE, PlayedApi, played_pod
+from .playedapi import CUT, RELEASE, PlayedApi, played_pod
 
 STAMP = "2026-11-26T21:30:4{}.5Z {}"
 
@@ -85,6 +87,31 @@ async def test_lines_come_across_a_restart_once_each(api: PlayedApi, kube: Kube)
         assert await asyncio.wait_for(lines.next(), 20) == "a | second life"
     assert api.queries[0]["tailLines"] == "10"
     assert "sinceTime" in api.queries[-1]
+
+
+async def test_a_connection_that_breaks_loses_nothing(api: PlayedApi, kube: Kube) -> None:
+    """A stream that breaks in the middle of a line is opened again where it was, and gives that line whole, once."""
+    api.objects["pods"], queue = [played_pod("a")], asyncio.Queue[str | None]()
+    api.streams["a"] = queue
+    async with Sights(RELEASE, kube).follow(["worker"]) as lines:
+        for text in (STAMP.format(1, "one"), CUT, STAMP.format(1, "one"), STAMP.format(9, "half a line"), "no stamp"):
+            queue.put_nowait(text)
+        queue.put_nowait("2026-11-26T21:30:49.500000001Z next to it")
+        got = [await asyncio.wait_for(lines.next(), 20) for _ in range(3)]
+    assert got == ["a | one", "a | half a line", "a | next to it"]
+
+
+def test_a_cluster_that_is_closed_ends_its_readers() -> None:
+    """Whoever reads in a thread is done when another one has closed the cluster, and with it ended the loop."""
+
+    class Never:
+        async def next(self) -> None:
+            raise AssertionError("there is no loop to ask in")
+
+    loop = asyncio.new_event_loop()
+    loop.close()
+    cluster = SimpleNamespace(status=Status.closed, loop=SimpleNamespace(asyncio_loop=loop))
+    assert list(reading.lines_in_sync(cluster, Never())) == []  # type: ignore[arg-type]
 
 
 async def test_a_pod_that_starts_meanwhile_is_followed(api: PlayedApi, kube: Kube) -> None:
