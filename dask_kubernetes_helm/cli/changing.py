@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from dask_kubernetes_helm.cli.frame import Place
     from dask_kubernetes_helm.kube import Kube
     from dask_kubernetes_helm.lifecycle import ManagedRelease, Plan
-    from dask_kubernetes_helm.progress import Progress
     from dask_kubernetes_helm.values import Layer
 
 _FILES = click.option(
@@ -134,17 +133,20 @@ async def _create(place: Place, plan: Plan, output: str, *, wait: bool) -> None:
             except BaseException:
                 await release.remove(_no_farewell)  # half of a release is of no use
                 raise
-            if wait:
-                await _come_up(release, plan.timeout, progress)
+        if wait:
+            await _come_up(release, plan.timeout)
         await _report(release, output, f"Release {plan.name} is {'ready' if wait else 'installed'} in namespace")
 
 
-async def _come_up(release: ManagedRelease, timeout: float, progress: Progress) -> None:
+async def _come_up(release: ManagedRelease, timeout: float) -> None:
     """Wait for all pods; the release stays, whatever comes of it."""
+    from dask_kubernetes_helm.progress import Progress  # noqa: PLC0415 - slow to import
+
     stays = f"The release stays: `dask helm status {release.name}` looks again, `dask helm delete {release.name}` "
     stays += "removes it."
     try:
-        await release.rolled_out(timeout, progress, "All of its pods")
+        with Progress(f"Dask release {release.name}", quiet=config.get("quiet")) as progress:
+            await release.rolled_out(timeout, progress, "All of its pods")
     except StartError as error:
         error.cure = f"{error.cure} {stays}".strip()
         raise
