@@ -14,17 +14,16 @@ import atexit
 import contextlib
 import threading
 import weakref
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import dask.widgets
 from distributed.core import Status, rpc
-from distributed.deploy import Cluster
-from distributed.utils import Log, Logs, NoOpAwaitable, format_dashboard_link
+from distributed.utils import NoOpAwaitable, format_dashboard_link
 
-from dask_kubernetes_helm import contract, routing
+from dask_kubernetes_helm import routing
 from dask_kubernetes_helm.errors import ClusterClosedError, HelmClusterError
 from dask_kubernetes_helm.hosting import RemoteScheduler
+from dask_kubernetes_helm.looking import LookingCluster
 
 if TYPE_CHECKING:
     from tornado.ioloop import IOLoop
@@ -51,7 +50,7 @@ class Arguments(Protocol):
         """What to install."""
 
 
-class ReleaseCluster(Cluster):
+class ReleaseCluster(LookingCluster):
     """A cluster bound to a release; starts when it is made, or when it is awaited.
 
     Parameters
@@ -127,6 +126,7 @@ class ReleaseCluster(Cluster):
         kube = await lifecycle.Kube.connect(plan.auth, plan.namespace)
         self._release = release = lifecycle.ManagedRelease(self.name, kube)
         with progress_of(f"Dask release {self.name}", quiet=self.quiet) as progress:
+            self._marks = progress.marks
             await self._reach(release, plan, progress)
             self.scheduler_comm = rpc(self.connection.address, connection_args=self._host.connection_args)  # type: ignore[union-attr]
             self._cluster_info.update(release=self.name, namespace=release.namespace, chart=release.chart)
@@ -249,22 +249,6 @@ class ReleaseCluster(Cluster):
         wanted = sum(self._release.replicas.values()) if self._release else 0
         present = sorted(str(name) for name in self.observed)[:wanted]
         return (*present, *(f"pending-{index}" for index in range(wanted - len(present))))
-
-    async def _get_logs(
-        self, cluster: bool = True, scheduler: bool = True, workers: bool | Iterable[str] = True
-    ) -> Logs:
-        release = self._open_release()
-        logs = Logs()
-        if cluster:
-            logs["Cluster"] = Log("\n".join(line for _, line in self._cluster_manager_logs))
-        if scheduler:
-            logs["Scheduler"] = Log(await self._host.log(release))
-        if workers:
-            wanted = None if workers is True else set(workers)
-            for pod, text in (await release.logs(contract.WORKER)).items():
-                if wanted is None or pod in wanted:
-                    logs[pod] = Log(text)
-        return logs
 
     def _repr_html_(self, cluster_status: str | None = None) -> str:
         release = self._release

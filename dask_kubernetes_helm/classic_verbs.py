@@ -18,7 +18,7 @@ from distributed.utils import Log, Logs
 from dask_kubernetes_helm import adaptivity, classic_arguments, classic_plan, config, contract
 from dask_kubernetes_helm.arguments import worker_count
 from dask_kubernetes_helm.elastic import ElasticCluster
-from dask_kubernetes_helm.errors import TemplateWarning
+from dask_kubernetes_helm.errors import TemplateWarning, WorkloadNotFoundError
 
 if TYPE_CHECKING:
     from kubernetes.client import V1Pod
@@ -202,11 +202,18 @@ class ClassicVerbs(ElasticCluster):
         **kwargs
             As for `get_logs`.
         """
-        return self.sync(self._logs, pod, **kwargs)
+        told = {"cluster": False, **({} if pod is None else _only(pod)), **kwargs}
+        return self.get_logs(**told) if kwargs.get("follow") else self.sync(self._logs, pod, **kwargs)
 
     async def _logs(self, pod: V1Pod | str | None = None, **kwargs: Any) -> Logs | Log:
         if pod is None:
             return await self._get_logs(**{"cluster": False, **kwargs})
-        name = pod if isinstance(pod, str) else str(pod.metadata.name)
-        logs = await self._get_logs(cluster=False, scheduler=False, workers=[name])
-        return logs.get(name, Log(""))
+        with contextlib.suppress(WorkloadNotFoundError):  # gone since
+            logs: Any = await self._get_logs(**{**kwargs, "cluster": False, **_only(pod)})
+            return Log("".join(logs.values()))
+        return Log("")
+
+
+def _only(pod: V1Pod | str) -> dict[str, Any]:
+    """What `get_logs` is told for the log of one pod."""
+    return {"scheduler": False, "workers": [pod if isinstance(pod, str) else str(pod.metadata.name)]}

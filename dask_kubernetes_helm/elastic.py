@@ -7,6 +7,7 @@ Belongs here: these verbs, for any front. Never here: how a number is changed (s
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import TYPE_CHECKING, Any
 
 from distributed.core import Status
@@ -149,7 +150,9 @@ class ElasticCluster(ReleaseCluster):
         return await self._open_scaling().history()
 
     async def _wait_for_workers(self, n_workers: int = 0, timeout: float | str | None = None) -> None:
-        from dask_kubernetes_helm.watching import Watcher  # noqa: PLC0415 - see the module's charter
+        from dask_kubernetes_helm import showing  # noqa: PLC0415 - see the module's charter
+        from dask_kubernetes_helm.progress import Progress  # noqa: PLC0415
+        from dask_kubernetes_helm.watching import Watcher  # noqa: PLC0415
 
         release = self._open_release()
         limit = config.seconds(timeout, "timeout") if timeout is not None else float("inf")
@@ -163,13 +166,15 @@ class ElasticCluster(ReleaseCluster):
             return len(running) >= n_workers
 
         async with Watcher(release.kube, release.name) as watcher:
-            await watcher.until(
-                registered,
-                component=contract.WORKER,
-                timeout=limit,
-                what=f"{n_workers} workers",
-                tick=lambda: None,
-            )
+            with Progress(f"Dask release {release.name}", quiet=self.quiet) as progress:
+                await watcher.until(
+                    registered,
+                    component=contract.WORKER,
+                    timeout=limit,
+                    what=f"{n_workers} workers",
+                    tick=functools.partial(showing.pods, watcher, progress, (contract.WORKER,)),
+                )
+                progress.done("workers", f"{n_workers} registered")
 
     # Adapting -------------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from distributed.security import Security
 
     from dask_kubernetes_helm.connect import Connection
+    from dask_kubernetes_helm.excerpt import Excerpt
     from dask_kubernetes_helm.kube import Kube
     from dask_kubernetes_helm.lifecycle import Plan
     from dask_kubernetes_helm.progress import Progress
@@ -82,9 +83,10 @@ class RemoteScheduler:
         self.connection = await release.reach(self._answers, progress, timeout, routing)
         return self.connection
 
-    async def log(self, release: Release) -> str:
-        """The scheduler's log."""
-        return "\n".join((await release.logs(contract.SCHEDULER)).values())
+    async def log(self, release: Release, part: Excerpt) -> str:
+        """The scheduler's log, or a part of it."""
+        told = dataclasses.asdict(part)
+        return "\n".join((await release.logs(contract.SCHEDULER, **told)).values())
 
     async def farewell(self) -> None:
         """Ask the scheduler to end, which takes its workers along."""

@@ -11,13 +11,13 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import AsyncGenerator
+from datetime import datetime
 from typing import Any
 
 import aiohttp
 
-from dask_kubernetes_helm import kubesaid
+from dask_kubernetes_helm import kubesaid, moments, resources
 from dask_kubernetes_helm.auth import ClusterAuth, Credentials
 from dask_kubernetes_helm.errors import (
     ForbiddenError,
@@ -35,15 +35,6 @@ Object = dict[str, Any]
 #: What the API server answers where a JSON patch's test fails.
 _INVALID = 422
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-_PATHS = {
-    "pods": "/api/v1/namespaces/{namespace}/pods",
-    "services": "/api/v1/namespaces/{namespace}/services",
-    "events": "/api/v1/namespaces/{namespace}/events",
-    "configmaps": "/api/v1/namespaces/{namespace}/configmaps",
-    "secrets": "/api/v1/namespaces/{namespace}/secrets",
-    "deployments": "/apis/apps/v1/namespaces/{namespace}/deployments",
-    "replicasets": "/apis/apps/v1/namespaces/{namespace}/replicasets",
-}
 
 
 class Kube:
@@ -82,7 +73,7 @@ class Kube:
         await self._transport.close()
 
     def _path(self, resource: str, *parts: str) -> str:
-        return "/".join([_PATHS[resource].format(namespace=self.namespace), *parts])
+        return "/".join([resources.PATHS[resource].format(namespace=self.namespace), *parts])
 
     # Objects --------------------------------------------------------------------------------------------
 
@@ -98,7 +89,7 @@ class Kube:
         ForbiddenError
             As for most users.
         """
-        path = _PATHS[resource].replace("/namespaces/{namespace}", "")
+        path = resources.PATHS[resource].replace("/namespaces/{namespace}", "")
         try:
             reply = await self._transport.json("GET", path, {"labelSelector": selector or None})
         except ForbiddenError as error:
@@ -159,6 +150,10 @@ class Kube:
             raise kubesaid.unreachable(error, self.credentials) from error
         finally:
             abort(response)
+
+    async def server(self) -> Object:
+        """Which version of Kubernetes the API server is."""
+        return dict(await self._transport.json("GET", "/version"))
 
     async def nodes(self) -> list[Object]:
         """The cluster's nodes; none where asking is forbidden, as it is to most users."""
@@ -232,14 +227,45 @@ class Kube:
         *,
         previous: bool = False,
         tail: int | None = None,
-        since: float | None = None,
+        since: float | datetime | None = None,
     ) -> str:
-        """A container's log; of its last lines, or seconds."""
-        query = {"container": container, "previous": str(previous).lower(), "tailLines": tail}
-        query["sinceSeconds"] = None if since is None else max(1, math.ceil(since))
+        """A container's log.
+
+        Parameters
+        ----------
+        pod, container : str
+            Whose.
+        previous : bool
+            Of its life before this one.
+        tail : int, optional
+            Its last lines.
+        since : float or datetime, optional
+            From when on: seconds ago, or a point in time.
+        """
+        query = {"container": container, "previous": str(previous).lower(), "tailLines": tail, **moments.asked(since)}
         response = await self._transport.open("GET", self._path("pods", pod, "log"), query)
         async with response:
             return await response.text(errors="replace")
+
+    async def follow(
+        self, pod: str, container: str, *, tail: int | None = None, since: float | datetime | None = None
+    ) -> AsyncGenerator[str, None]:
+        """A container's log line by line, each with its time in front, until the container or the stream ends."""
+        query = {
+            "container": container,
+            "follow": "true",
+            "timestamps": "true",
+            "tailLines": tail,
+            **moments.asked(since),
+        }
+        response = await self._transport.open("GET", self._path("pods", pod, "log"), query, stream=True)
+        try:
+            async for line in _lines(response.content, rest=True):
+                yield line.decode(errors="replace")
+        except (aiohttp.ClientError, OSError) as error:
+            raise kubesaid.unreachable(error, self.credentials) from error
+        finally:
+            abort(response)
 
     async def dial(self, pod: str, port: int) -> PortStream:
         """Open a stream to a port of a pod.
@@ -250,10 +276,12 @@ class Kube:
         return await self._transport.websocket(path, "v4.channel.k8s.io")
 
 
-async def _lines(stream: aiohttp.StreamReader) -> AsyncGenerator[bytes, None]:
-    """Whole lines, however long; half a line is what the end of a connection leaves."""
-    rest = b""
+async def _lines(stream: aiohttp.StreamReader, *, rest: bool = False) -> AsyncGenerator[bytes, None]:
+    """Whole lines, however long; half a line is what the end of a connection leaves, given where `rest` says so."""
+    left = b""
     async for data in stream.iter_any():
-        *lines, rest = (rest + data).split(b"\n")
+        *lines, left = (left + data).split(b"\n")
         for line in lines:
             yield line
+    if rest and left:
+        yield left

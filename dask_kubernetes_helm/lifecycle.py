@@ -16,7 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from dask_kubernetes_helm import config, contract, ownership, permissions, preflight, schema
+from dask_kubernetes_helm import config, contract, ownership, permissions, preflight, schema, showing
 from dask_kubernetes_helm.certificates import Certificates
 from dask_kubernetes_helm.errors import ReleaseExistsError, StartTimeoutError
 from dask_kubernetes_helm.helm import Helm
@@ -185,7 +185,7 @@ class ManagedRelease(Release):
                     component=component,
                     timeout=timeout,
                     what=what,
-                    tick=functools.partial(self._show, watcher, progress) if progress else _nothing,
+                    tick=functools.partial(showing.pods, watcher, progress) if progress else _nothing,
                 )
 
     async def remove(self, farewell: Callable[[], Awaitable[None]]) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed import Scheduler
 
-from dask_kubernetes_helm import addresses, config, contract
+from dask_kubernetes_helm import addresses, config, contract, moments
 from dask_kubernetes_helm.errors import InvalidArgumentError, KubernetesError
 from dask_kubernetes_helm.hosting import RemoteScheduler
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from distributed.security import Security
 
     from dask_kubernetes_helm.connect import Connection
+    from dask_kubernetes_helm.excerpt import Excerpt
     from dask_kubernetes_helm.kube import Kube
     from dask_kubernetes_helm.lifecycle import Plan
     from dask_kubernetes_helm.progress import Progress
@@ -163,9 +164,13 @@ class LocalScheduler(RemoteScheduler):
         progress.done("scheduler", f"listens at {self.connection.address}")
         return self.connection
 
-    async def log(self, release: Release) -> str:  # noqa: ARG002 - it is this process's own
-        """What it has logged."""
-        return "\n".join(line for _, line in self.scheduler.get_logs())
+    async def log(self, release: Release, part: Excerpt) -> str:  # noqa: ARG002 - it is this process's own
+        """What it has logged, the newest first; its life before this one was another process."""
+        if part.previous or part.tail == 0:
+            return ""
+        begin = moments.beginning(part.since)
+        kept = self.scheduler.get_logs(start=begin.timestamp() if begin else 0, n=part.tail)
+        return "\n".join(line for _, line in kept)
 
     def _greet(self, owner: str) -> str:
         """A reaper says whose it is: that of a process before this one, at the same port, has nobody here."""

@@ -1,13 +1,12 @@
-"""A release's objects: found by their labels, reached, scaled, and asked for their logs. Needs no helm.
+"""A release's objects: found by their labels, reached and scaled. Needs no helm.
 
-Belongs here: what an attached cluster can do. Never here: what needs Helm (lifecycle.py has it), Dask's own machinery
-(cluster.py), or details of Kubernetes (its door has them).
+Belongs here: what an attached cluster can do. Never here: what is only looked at (sights.py), what needs Helm
+(lifecycle.py has it), Dask's own machinery (cluster.py), or details of Kubernetes (its door has them).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import json
 import math
@@ -15,11 +14,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from dask_kubernetes_helm import certificates, contract, dashboards, diagnosis, ownership, ownpod
+from dask_kubernetes_helm import certificates, contract, dashboards, diagnosis, ownership, ownpod, showing
 from dask_kubernetes_helm.connect import IN_CLUSTER, Connection, Router
 from dask_kubernetes_helm.errors import (
     ForbiddenError,
-    KubernetesError,
     ReleaseNotFoundError,
     SchedulerUnreachableError,
     TlsSecretError,
@@ -29,6 +27,7 @@ from dask_kubernetes_helm.errors import (
 from dask_kubernetes_helm.kube import Kube
 from dask_kubernetes_helm.progress import Progress
 from dask_kubernetes_helm.routing import Routing
+from dask_kubernetes_helm.sights import Sights
 from dask_kubernetes_helm.text import did_you_mean
 from dask_kubernetes_helm.watching import Watcher
 
@@ -40,7 +39,7 @@ _SILENT = 30.0
 _SECRET_INTERVAL = 1.0
 
 
-class Release:
+class Release(Sights):
     """One release of the chart, by what Kubernetes has of it.
 
     Parameters
@@ -52,7 +51,7 @@ class Release:
     """
 
     def __init__(self, name: str, kube: Kube) -> None:
-        self.name, self.kube = name, kube
+        super().__init__(name, kube)
         self.chart = ""
         #: The scheduler's Service, as it was found.
         self.service: dict[str, Any] = {}
@@ -64,11 +63,6 @@ class Release:
         self.ready: dict[str, int] = {}
         self.owner: ownership.Owner | None = None
         self._client_tls: dict[str, str] = {}
-
-    @property
-    def namespace(self) -> str:
-        """Where it is."""
-        return self.kube.namespace
 
     # Being found ----------------------------------------------------------------------------------------
 
@@ -148,7 +142,7 @@ class Release:
                 cure="Connect to that one, as the process that has it does.",
             ).concerning(self.name, self.namespace)
         async with Watcher(self.kube, self.name) as watcher:
-            tick, wanted = functools.partial(self._show, watcher, progress), routing or Routing.configured()
+            tick, wanted = functools.partial(showing.pods, watcher, progress), routing or Routing.configured()
             router = Router(self.kube, self.name, self.service, wanted, watcher, timeout, progress, tick)
             connection = await router.connect()
             try:
@@ -199,15 +193,6 @@ class Release:
                 namespace=self.namespace,
             )
 
-    def _show(self, watcher: Watcher, progress: Progress) -> None:
-        for component, row in ((contract.SCHEDULER, "scheduler"), (contract.WORKER, "workers")):
-            phases = [diagnosis.phase(pod) for pod in watcher.of(component)]
-            counted = [f"{phases.count(phase)} {phase}" for phase in dict.fromkeys(phases)]
-            text = ", ".join(counted) if component == contract.WORKER else ", ".join(dict.fromkeys(phases))
-            if text:
-                progress.show(row, text)
-        progress.heartbeat()
-
     async def certificates(self, timeout: float = 0.0) -> dict[str, str] | None:
         """A client's certificates, as PEM by `ca`, `cert` and `key`; None where comms are not encrypted.
 
@@ -256,32 +241,3 @@ class Release:
                 cure=f"Groups are: {', '.join(sorted(self.groups))}.",
             ).concerning(self.name, self.namespace)
         return self.groups[group]
-
-    # Being looked at ------------------------------------------------------------------------------------
-
-    async def logs(
-        self, component: str, *, previous: bool = False, since: float | None = None, tail: int | None = None
-    ) -> dict[str, str]:
-        """Logs by pod; for a pod that has none yet, why.
-
-        Parameters
-        ----------
-        component : str
-            Whose.
-        previous : bool
-            Of the container's life before its last restart.
-        since : float, optional
-            Seconds; what is older is left out.
-        tail : int, optional
-            How many of the last lines.
-        """
-        pods = await self.kube.find("pods", contract.selector(self.name, component))
-        which = {"previous": previous, "since": since, "tail": tail}
-        texts = await asyncio.gather(*(self._log(pod, component, which) for pod in pods))
-        return {pod["metadata"]["name"]: text for pod, text in zip(pods, texts, strict=True)}
-
-    async def _log(self, pod: dict[str, Any], container: str, which: dict[str, Any]) -> str:
-        with contextlib.suppress(KubernetesError):
-            return await self.kube.log(pod["metadata"]["name"], container, **which)
-        finding = diagnosis.examine(pod)
-        return f"No log yet: {finding.sentence if finding else diagnosis.phase(pod)}"

@@ -22,6 +22,8 @@ from dask_kubernetes_helm.portstream import PortStream, abort
 USER_AGENT = "dask-kubernetes-helm"
 #: Seconds that one request may take; watches and streams have none.
 REQUEST_TIMEOUT = 30
+#: Fewest connections that may be open at a time: each log that is followed has one for itself, and so has each watch.
+_CONNECTIONS = 100
 #: Seconds that closing waits for requests that nobody waits for.
 _CLOSE_TIMEOUT = 5.0
 _REFUSED, _UNAUTHORIZED = 400, 401
@@ -221,7 +223,8 @@ class Transport:
 
 def _session(credentials: Credentials) -> aiohttp.ClientSession:
     """An HTTP session; as the library's own it heeds the environment's proxies, and its buffer holds a large event."""
-    connector = aiohttp.TCPConnector(limit=credentials.configuration.connection_pool_maxsize, ssl=credentials.tls[0])
+    limit = max(credentials.configuration.connection_pool_maxsize or 0, _CONNECTIONS)
+    connector = aiohttp.TCPConnector(limit=limit, ssl=credentials.tls[0])
     return aiohttp.ClientSession(connector=connector, trust_env=True, read_bufsize=1 << 21)
 
 

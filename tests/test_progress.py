@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,69 @@ def test_silence_is_broken_by_what_is_awaited(monkeypatch: pytest.MonkeyPatch) -
         shown.heartbeat()
         shown.heartbeat()
     assert file.getvalue().splitlines()[2:] == ["Release demo: still waiting (9 s): scheduler: pulling image"]
+
+
+def test_plain_lines_stay_calm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a row that changes all the time a line comes every two seconds, and its end at once, with its time."""
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    file = io.StringIO()
+    with Progress("Release demo", console=console(file)) as shown:
+        for number in range(50):
+            now[0] = number / 10
+            shown.show("workers", f"{number} starting")
+            shown.heartbeat()
+        shown.done("workers", "50 registered")
+    assert file.getvalue().splitlines() == [
+        "Release demo: workers: 0 starting",
+        "Release demo: workers: 20 starting",
+        "Release demo: workers: 40 starting",
+        "Release demo: workers: 50 registered (5 s)",
+    ]
+    assert shown.marks[-1] == (4.9, "workers", "50 registered", True)
+
+
+def test_what_was_not_told_is_told_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change that came too soon after another one is told by a heartbeat, rather than never."""
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    file = io.StringIO()
+    with Progress("Release demo", console=console(file)) as shown:
+        shown.show("workers", "1 starting")
+        shown.show("workers", "2 starting")
+        shown.heartbeat()
+        now[0] = 2.5
+        shown.heartbeat()
+        shown.heartbeat()
+    assert file.getvalue().splitlines() == ["Release demo: workers: 1 starting", "Release demo: workers: 2 starting"]
+
+
+def test_a_notebook_has_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a notebook one display is made and changed, when there is news and each second, and it stays."""
+    now, updates = [0.0], []
+
+    class Handle:
+        def update(self, table: Any) -> None:
+            updates.append(table)
+
+    def display(table: Any, *, display_id: bool) -> Handle:
+        assert display_id
+        updates.append(table)
+        return Handle()
+
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("IPython.display.display", display)
+    notebook = progress._Console(force_jupyter=True, width=60)
+    with Progress("Release [demo]", console=notebook) as shown:
+        shown.show("scheduler", "pulling [image]")
+        shown.heartbeat()
+        now[0] = 1.5
+        shown.heartbeat()
+        shown.done("scheduler", "reached")
+    assert len(updates) == 3
+    text = "".join(segment.text for segment in progress.Console(width=60).render(updates[1]))
+    assert "Release [demo]" in text
+    assert "pulling [image] 2 s" in text
 
 
 def test_a_terminal_is_left_as_it_was() -> None:

@@ -85,6 +85,15 @@ def test_logs(lab: Namespace, release: str) -> None:
     assert pods == {pod["metadata"]["name"] for pod in lab.get("pods")}
 
 
+def test_following_logs(lab: Namespace, release: str) -> None:
+    """Lines come as they are written, until Ctrl-C is typed, which ends it well."""
+    with terminal("logs", release, "-n", lab.name, "-f", "--scheduler") as made:
+        made.until("Scheduler at")
+        made.type(CTRL_C)
+        assert made.end(30) == 0, made.text
+    assert "Traceback" not in made.text
+
+
 def test_scale(lab: Namespace, release: str) -> None:
     """Up and, without the loss of a result, down again; the command's end is not the workers'."""
     with HelmCluster.from_name(release, lab.name, quiet=True) as cluster, Client(cluster) as client:

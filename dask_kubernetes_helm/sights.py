@@ -1,0 +1,125 @@
+"""What there is to see of a release: its logs, its events, how it started. Needs no helm, and no scheduler.
+
+Belongs here: asking for it in the release's name. Never here: how each is had (podlogs.py, inventory.py) or judged
+(timing.py), or changing anything (release.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from dask_kubernetes_helm import contract, inventory, moments, podlogs, timing
+from dask_kubernetes_helm.errors import HelmClusterError, KubernetesError
+from dask_kubernetes_helm.events import Events
+from dask_kubernetes_helm.excerpt import Choice, Excerpt
+from dask_kubernetes_helm.kube import Kube
+from dask_kubernetes_helm.startup import StartupReport
+
+
+class Sights:
+    """What can be seen of a release.
+
+    Parameters
+    ----------
+    name : str
+        The release's name.
+    kube : Kube
+        The door to the API, in the release's namespace.
+    """
+
+    def __init__(self, name: str, kube: Kube) -> None:
+        self.name, self.kube = name, kube
+
+    @property
+    def namespace(self) -> str:
+        """Where it is."""
+        return self.kube.namespace
+
+    async def logs(
+        self,
+        component: str,
+        *,
+        workers: bool | str | Iterable[str] = True,
+        previous: bool = False,
+        since: Any = None,
+        tail: int | None = None,
+    ) -> dict[str, str]:
+        """Logs by pod, of all pods of a component or of some; empty for a pod that has none yet.
+
+        Parameters
+        ----------
+        component : str
+            ``"scheduler"`` or ``"worker"``.
+        workers : bool, str or iterable of str
+            Names of pods or worker groups, or Dask's addresses; True: all.
+        previous, since, tail
+            As for `HelmCluster.get_logs`.
+
+        Raises
+        ------
+        InvalidArgumentError, InvalidTypeError, ForbiddenError
+        WorkloadNotFoundError
+            No pod has any of the names.
+        """
+        excerpt = Excerpt.told(previous=previous, since=since, tail=tail)
+        with self._concerned():
+            pods = await self.kube.find("pods", contract.selector(self.name, component))
+            return await podlogs.read(self.kube, Choice.told(workers).of(pods), excerpt)
+
+    def follow(
+        self,
+        components: Collection[str] = (contract.SCHEDULER, contract.WORKER),
+        *,
+        workers: bool | str | Iterable[str] = True,
+        besides: Collection[str] = (),
+        since: Any = None,
+        tail: int | None = None,
+    ) -> podlogs.Following:
+        """Logs as they come, for `async with`; its `next()` gives a line, or None once there are no more.
+
+        Parameters
+        ----------
+        components : collection of str
+            Whose.
+        besides : collection of str
+            Components that are followed whatever names there are.
+        workers, since, tail
+            As for `logs`.
+        """
+        excerpt = Excerpt.told(since=since, tail=tail)
+        choice = dataclasses.replace(Choice.told(workers), besides=frozenset(besides))
+        return podlogs.Following(self.kube, self.name, components, choice, excerpt)
+
+    async def events(self, since: Any = None) -> Events:
+        """What Kubernetes tells of the release's objects; see `HelmCluster.events`."""
+        begin = moments.beginning(moments.since(since))
+        with self._concerned():
+            return await inventory.happened(self.kube, self.name, begin)
+
+    async def startup(
+        self, registered: Mapping[str, datetime], marks: Sequence[timing.Mark], missing: Iterable[str] = ()
+    ) -> StartupReport:
+        """How long the release took to start; see `timing.report`."""
+        missing = list(missing)
+        with self._concerned():
+            pods = await self.kube.find("pods", contract.selector(self.name))
+        try:
+            events = await inventory.happenings(self.kube, self.name)
+        except KubernetesError as error:
+            events = []
+            missing.append(f"how long images took to pull: {error.message}")
+        return timing.report(
+            pods, events, registered, marks, release=self.name, namespace=self.namespace, missing=missing
+        )
+
+    @contextlib.contextmanager
+    def _concerned(self) -> Iterator[None]:
+        """Have errors say which release they are about."""
+        try:
+            yield
+        except HelmClusterError as error:
+            raise error.concerning(self.name, self.namespace) from error.__cause__
