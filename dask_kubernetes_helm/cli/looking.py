@@ -242,7 +242,7 @@ def diagnose(*, name: str, place: Place, output: str) -> None:
     else:
         from dask_kubernetes_helm.cli import tables  # noqa: PLC0415 - slow to import
 
-        tables.lines(found)
+        tables.report(found)
     if not found.ok:
         sys.exit(frame.NOT_WELL)
 
