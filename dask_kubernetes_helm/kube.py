@@ -132,6 +132,25 @@ class Kube:
         """Names of objects."""
         return [item["metadata"]["name"] for item in await self.metadata(resource, selector)]
 
+    async def find_everywhere(self, resource: str, selector: str = "") -> list[Object]:
+        """Objects of all namespaces that carry the labels.
+
+        Raises
+        ------
+        ForbiddenError
+            As for most users.
+        """
+        path = resources.PATHS[resource].replace("/namespaces/{namespace}", "")
+        try:
+            reply = await self._transport.json("GET", path, {"labelSelector": selector or None})
+        except ForbiddenError as error:
+            raise ForbiddenError(
+                f"These credentials may not list {resource} in all namespaces",
+                status=error.status,
+                cure="Name one namespace, or ask for a ClusterRole with list on them.",
+            ) from error
+        return list(reply["items"])
+
     async def create(self, resource: str, body: Object) -> Object:
         """Make an object."""
         return dict(await self._transport.json("POST", self._path(resource), body=body))

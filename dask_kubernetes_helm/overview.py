@@ -116,8 +116,13 @@ class Overview:
 
     @property
     def troubles(self) -> tuple[tuple[str, str], ...]:
-        """What is wrong with it, each with its cure."""
-        return (*self.refusals, *dict.fromkeys((pod.trouble, pod.cure) for pod in self.pods if pod.trouble))
+        """What is wrong with it, each with its cure; what many pods have in common is told once."""
+        alike: dict[str, list[Pod]] = {}
+        for pod in self.pods:
+            if pod.trouble:
+                alike.setdefault(pod.trouble.replace(pod.name, ""), []).append(pod)
+        told = [(pods[0].trouble + _and_more(len(pods) - 1), pods[0].cure) for pods in alike.values()]
+        return (*self.refusals, *told)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data, for JSON."""
@@ -128,6 +133,10 @@ class Overview:
         told["troubles"] = [{"sentence": sentence, "cure": cure} for sentence, cure in self.troubles]
         del told["refusals"]
         return told
+
+
+def _and_more(others: int) -> str:
+    return f" (and so for {others} more pod{'s' * (others > 1)})" if others else ""
 
 
 def releases(

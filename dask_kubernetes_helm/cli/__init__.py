@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import click
 
-from dask_kubernetes_helm.cli import changing, files, gc, looking, ports, sizing, valuing
+from dask_kubernetes_helm.cli import changing, files, looking, ports, removing, sizing, valuing
 from dask_kubernetes_helm.cli.frame import Commands
 
 __all__ = ["main"]
@@ -40,8 +40,8 @@ for command in (
     looking.diagnose,
     ports.dashboard,
     changing.upgrade,
-    changing.delete,
-    gc.gc,
+    removing.delete,
+    removing.gc,
     files.convert,
     files.rbac,
     valuing.values,

@@ -1,13 +1,12 @@
-"""`dask helm create`, `upgrade` and `delete`: a release's life.
+"""`dask helm create` and `upgrade`: releases made and changed.
 
-Belongs here: what these are told, and what they print. Never here: how a release is installed or removed
+Belongs here: what these are told, and what they print. Never here: how a release is installed
 (lifecycle.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 from typing import TYPE_CHECKING
 
@@ -15,13 +14,11 @@ import click
 
 from dask_kubernetes_helm import arguments, config, contract
 from dask_kubernetes_helm.cli import completing, frame, settings, sizing
-from dask_kubernetes_helm.errors import ForbiddenError, HelmClusterError, StartError
+from dask_kubernetes_helm.errors import StartError
 
 if TYPE_CHECKING:
     from dask_kubernetes_helm.cli.frame import Place
-    from dask_kubernetes_helm.kube import Kube
     from dask_kubernetes_helm.lifecycle import ManagedRelease, Plan
-    from dask_kubernetes_helm.progress import Progress
     from dask_kubernetes_helm.values import Layer
 
 _FILES = click.option(
@@ -132,29 +129,28 @@ async def _create(place: Place, plan: Plan, output: str, *, wait: bool) -> None:
             try:
                 await release.install(plan, progress)
             except BaseException:
-                await release.remove(_no_farewell)  # half of a release is of no use
+                await release.remove(frame.no_farewell)  # half of a release is of no use
                 raise
-            if wait:
-                await _come_up(release, plan.timeout, progress)
+        if wait:
+            await _come_up(release, plan.timeout)
         await _report(release, output, f"Release {plan.name} is {'ready' if wait else 'installed'} in namespace")
 
 
-async def _come_up(release: ManagedRelease, timeout: float, progress: Progress) -> None:
+async def _come_up(release: ManagedRelease, timeout: float) -> None:
     """Wait for all pods; the release stays, whatever comes of it."""
+    from dask_kubernetes_helm.progress import Progress  # noqa: PLC0415 - slow to import
+
     stays = f"The release stays: `dask helm status {release.name}` looks again, `dask helm delete {release.name}` "
     stays += "removes it."
     try:
-        await release.rolled_out(timeout, progress, "All of its pods")
+        with Progress(f"Dask release {release.name}", quiet=config.get("quiet")) as progress:
+            await release.rolled_out(timeout, progress, "All of its pods")
     except StartError as error:
         error.cure = f"{error.cure} {stays}".strip()
         raise
     except asyncio.CancelledError:
         frame.note(stays)
         raise
-
-
-async def _no_farewell() -> None:
-    """Dask is not asked to end: nothing is connected to it."""
 
 
 async def _report(release: ManagedRelease, output: str, headline: str) -> None:
@@ -248,61 +244,3 @@ async def _scale(name: str, place: Place, replicas: int, timeout: float) -> None
     """Have as many workers as the values say, where somebody else has set another number."""
     async with sizing.attached(name, place) as cluster:
         await cluster.scale(replicas, timeout=timeout)
-
-
-# Ending ----------------------------------------------------------------------------------------------------
-
-
-@click.command(short_help="Remove a release.")
-@frame.named
-@frame.placed
-@click.option("-y", "--yes", is_flag=True, help="Don't ask.")
-@frame.formatted
-def delete(*, name: str, place: Place, yes: bool, output: str) -> None:
-    """Remove the release NAME, with all that its workers hold, and wait until its pods are gone.
-
-    Takes no helm. A release that belongs to nobody, as after `helm install`, is left to `helm uninstall`.
-
-    \b
-    Example:
-      dask helm delete dask -n team --yes
-    """  # noqa: D301 - click's own sign for "don't wrap"
-    frame.run(_delete(name, place, output, yes=yes))
-
-
-async def _remove_leftovers(kube: Kube, name: str) -> None:
-    """Remove what an install that came to nothing has left; who may not look for it has none."""
-    from dask_kubernetes_helm import survey  # noqa: PLC0415 - slow to import
-
-    with contextlib.suppress(ForbiddenError):
-        for leftover in await survey.left(kube):
-            if leftover.release == name:
-                await survey.remove(kube, leftover)
-
-
-async def _delete(name: str, place: Place, output: str, *, yes: bool) -> None:
-    from dask_kubernetes_helm import survey  # noqa: PLC0415 - slow to import
-    from dask_kubernetes_helm.lifecycle import ManagedRelease  # noqa: PLC0415
-    from dask_kubernetes_helm.progress import Progress  # noqa: PLC0415
-
-    async with place.kube() as kube:
-        found = await survey.release(kube, name)
-        if not found.owned:
-            raise HelmClusterError(
-                "The release belongs to nobody, as helm install leaves it, so it is left in place",
-                cure=f"helm uninstall {name} --namespace {kube.namespace}",
-            ).concerning(name, kube.namespace)
-        what = f"release {name} in namespace {kube.namespace}, with {found.desired} workers and what they hold"
-        if not yes:
-            click.confirm(f"Remove {what}?", abort=True, err=True)
-        with Progress(f"Dask release {name}", quiet=config.get("quiet")) as progress:
-            progress.show("release", "removing")
-            if found.chart:
-                release = ManagedRelease(name, kube)
-                await release.find()
-                await release.remove(_no_farewell)
-            await _remove_leftovers(kube, name)
-        if output == "json":
-            frame.print_json({"name": name, "namespace": kube.namespace, "removed": True})
-        else:
-            click.echo(f"Release {name} is removed from namespace {kube.namespace}.")

@@ -182,3 +182,7 @@ def print_json(value: Any) -> None:
 def note(text: str) -> None:
     """A line for people, beside what programs read."""
     click.echo(text, err=True)
+
+
+async def no_farewell() -> None:
+    """Dask is not asked to end: nothing is connected to it."""

@@ -212,7 +212,7 @@ async def _follow(name: str, place: Place, components: list[str], **which: Any) 
     from dask_kubernetes_helm.release import Release  # noqa: PLC0415 - slow to import
 
     async with place.kube() as kube:
-        release: Any = Release(name, kube)
+        release = Release(name, kube)
         await release.find()
         async with release.follow(components, **which) as lines:
             while (line := await lines.next()) is not None:
@@ -242,7 +242,7 @@ def diagnose(*, name: str, place: Place, output: str) -> None:
     else:
         from dask_kubernetes_helm.cli import tables  # noqa: PLC0415 - slow to import
 
-        tables.lines(found)
+        tables.report(found)
     if not found.ok:
         sys.exit(frame.NOT_WELL)
 

@@ -62,6 +62,15 @@ def lines(renderable: Any) -> None:
     out.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
+def report(found: Any) -> None:
+    """Print what knows to show itself: drawn on a terminal, as text elsewhere."""
+    out = console()
+    if out.is_terminal:
+        out.print(found)
+    else:
+        out.file.write(f"{found}\n")
+
+
 def troubles(found: Iterable[tuple[str, str]]) -> None:
     """Print what is wrong, each with its cure."""
     out = console()

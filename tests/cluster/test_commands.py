@@ -85,6 +85,15 @@ def test_logs(lab: Namespace, release: str) -> None:
     assert pods == {pod["metadata"]["name"] for pod in lab.get("pods")}
 
 
+def test_following_logs(lab: Namespace, release: str) -> None:
+    """Lines come as they are written, until Ctrl-C is typed, which ends it well."""
+    with terminal("logs", release, "-n", lab.name, "-f", "--scheduler") as made:
+        made.until("Scheduler at")
+        made.type(CTRL_C)
+        assert made.end(30) == 0, made.text
+    assert "Traceback" not in made.text
+
+
 def test_scale(lab: Namespace, release: str) -> None:
     """Up and, without the loss of a result, down again; the command's end is not the workers'."""
     with HelmCluster.from_name(release, lab.name, quiet=True) as cluster, Client(cluster) as client:
@@ -161,6 +170,30 @@ def test_an_image_that_does_not_exist(lab: Namespace) -> None:
     assert told(lab, "status", "broken", code=4)["status"] == "failing"
     assert told(lab, "delete", "broken", "--yes")["removed"]
     ran("status", "broken", "-n", lab.name, code=1)
+
+
+def test_ctrl_c_while_waiting(lab: Namespace, image: str) -> None:
+    """The terminal is as it was, and the release stays, which is said."""
+    options = ("-n", lab.name, "-e", "ci", "--image", image, "-w", "1", "--set", "worker.nodeSelector={no: such}")
+    with terminal("create", "stuck", *options) as made:
+        made.until("waiting for a node")
+        made.type(CTRL_C)
+        assert made.end() == 1, made.text
+    assert "The release stays: `dask helm status stuck`" in made.text
+    assert "Traceback" not in made.text
+    assert made.raw.rfind(CURSOR) > made.raw.rfind(HIDDEN_CURSOR), "the cursor is hidden"
+    assert "No node takes pod" in ran("status", "stuck", "-n", lab.name, code=4)
+    ran("delete", "stuck", "-n", lab.name, "--yes")
+
+
+def test_ctrl_c_while_installing(lab: Namespace, release: str, image: str) -> None:
+    """Nothing is left."""
+    with terminal("create", "cut", "-n", lab.name, "-e", "ci", "--image", image) as made:
+        made.until("installing")
+        made.type(CTRL_C)
+        assert made.end() == 1, made.text
+        assert "Traceback" not in made.text
+    until(lambda: not [name for name in lab.objects() if "/cut-" in name or ".cut." in name])
 
 
 def test_delete_asks(lab: Namespace, image: str) -> None:

@@ -89,7 +89,9 @@ def test_status_tells_what_is_wrong(dask: Namespace) -> None:
     assert "image.pullSecrets" in printed
     told = json.loads(invoke("status", "dask", "-o", "json", code=4).stdout)
     assert [pod["terminal"] for pod in told["pods"]] == [False, False, False, True, True]
-    assert told["troubles"][0]["cure"]
+    (trouble,) = told["troubles"]
+    assert trouble["sentence"].endswith("no such tag (and so for 1 more pod)")
+    assert trouble["cure"]
 
 
 def test_a_container_that_has_recovered_is_no_trouble(dask: Namespace) -> None:
