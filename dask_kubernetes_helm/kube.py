@@ -82,25 +82,6 @@ class Kube:
         """Objects that carry the labels."""
         return (await self.snapshot(resource, selector))[0]
 
-    async def find_everywhere(self, resource: str, selector: str = "") -> list[Object]:
-        """Objects of all namespaces that carry the labels.
-
-        Raises
-        ------
-        ForbiddenError
-            As for most users.
-        """
-        path = resources.PATHS[resource].replace("/namespaces/{namespace}", "")
-        try:
-            reply = await self._transport.json("GET", path, {"labelSelector": selector or None})
-        except ForbiddenError as error:
-            raise ForbiddenError(
-                f"These credentials may not list {resource} in all namespaces",
-                status=error.status,
-                cure="Name one namespace, or ask for a ClusterRole with list on them.",
-            ) from error
-        return list(reply["items"])
-
     async def snapshot(
         self, resource: str, selector: str = "", patience: float = 0.0, *, fields: str = ""
     ) -> tuple[list[Object], str]:

@@ -18,8 +18,8 @@ from dask_kubernetes_helm.text import did_you_mean
 
 if TYPE_CHECKING:
     from dask_kubernetes_helm.cli.frame import Place
+    from dask_kubernetes_helm.diagnosis import Diagnosis
     from dask_kubernetes_helm.overview import Overview, Pod
-    from dask_kubernetes_helm.release import Release
 
 
 @click.command(name="list")
@@ -247,16 +247,10 @@ def diagnose(*, name: str, place: Place, output: str) -> None:
         sys.exit(frame.NOT_WELL)
 
 
-async def _diagnose(name: str, place: Place) -> Any:
+async def _diagnose(name: str, place: Place) -> Diagnosis:
     from dask_kubernetes_helm.release import Release  # noqa: PLC0415 - slow to import
 
     async with place.kube() as kube:
         release = Release(name, kube)
         await release.find()
-        return await _diagnosis(release)
-
-
-async def _diagnosis(release: Release) -> Any:
-    """What the release layer finds."""
-    looked_at: Any = release
-    return await looked_at.diagnose()
+        return await release.diagnose()
