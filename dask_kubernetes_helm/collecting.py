@@ -193,12 +193,10 @@ class _Collection:
         return {"permissions.json": {"complete": complete, "rules": rules}}
 
     async def _diagnosis(self) -> Files:
-        diagnose = getattr(self._release, "diagnose", None)
-        return {"diagnosis.txt": str(await diagnose())} if diagnose else {}
+        return {"diagnosis.txt": str(await self._release.diagnose())}
 
     async def _losses(self) -> Files:
-        lost = getattr(self._release, "lost_workers", None)
-        return {"lost-workers.json": [item.to_dict() for item in await lost()]} if lost else {}
+        return {"lost-workers.json": [item.to_dict() for item in await self._release.lost_workers()]}
 
     @property
     def _selector(self) -> str:

@@ -11,12 +11,11 @@ import functools
 import json
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from dask_kubernetes_helm import certificates, checkup, contract, dashboards, diagnosis, ownership, ownpod, showing
+from dask_kubernetes_helm import certificates, contract, dashboards, diagnosis, ownership, ownpod, showing
 from dask_kubernetes_helm.connect import IN_CLUSTER, Connection, Router
-from dask_kubernetes_helm.diagnosis import Diagnosis, losses
 from dask_kubernetes_helm.errors import (
     ForbiddenError,
     ReleaseNotFoundError,
@@ -247,26 +246,3 @@ class Release(Sights):
                 cure=f"Groups are: {', '.join(sorted(self.groups))}.",
             ).concerning(self.name, self.namespace)
         return self.groups[group]
-
-    # Being looked at ------------------------------------------------------------------------------------
-
-    async def diagnose(self, identity: Callable[[], Awaitable[Mapping[str, Any]]] | None = None) -> Diagnosis:
-        """What is wrong with the release now; needs nothing of what `find` finds.
-
-        Parameters
-        ----------
-        identity : coroutine function, optional
-            Asks the scheduler who it is; without one, it is not asked.
-
-        Raises
-        ------
-        KubernetesError
-        """
-        return await checkup.examine(self.kube, self.name, identity)
-
-    async def lost_workers(
-        self, seen: Iterable[losses.LostWorker] = (), journal: Iterable[Mapping[str, Any]] = ()
-    ) -> list[losses.LostWorker]:
-        """Workers that were lost, by what was seen, by the journal, and by what Kubernetes remembers."""
-        remembered, told = (await checkup.Evidence.gather(self.kube, self.name)).lost()
-        return losses.account([*remembered, *seen], told, journal)

@@ -1,4 +1,4 @@
-"""What there is to see of a release: its logs, its events, how it started. Needs no helm, and no scheduler.
+"""What there is to see of a release: logs, events, how it started, what is wrong. Needs no helm, and no scheduler.
 
 Belongs here: asking for it in the release's name. Never here: how each is had (podlogs.py, inventory.py) or judged
 (timing.py), or changing anything (release.py).
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from dask_kubernetes_helm import contract, inventory, moments, podlogs, timing
+from dask_kubernetes_helm import checkup, contract, inventory, moments, podlogs, timing
+from dask_kubernetes_helm.diagnosis import Diagnosis, losses
 from dask_kubernetes_helm.errors import HelmClusterError, KubernetesError
 from dask_kubernetes_helm.events import Events
 from dask_kubernetes_helm.excerpt import Choice, Excerpt
@@ -115,6 +116,27 @@ class Sights:
         return timing.report(
             pods, events, registered, marks, release=self.name, namespace=self.namespace, missing=missing
         )
+
+    async def diagnose(self, identity: Callable[[], Awaitable[Mapping[str, Any]]] | None = None) -> Diagnosis:
+        """What is wrong with the release now; needs nothing of what `find` finds.
+
+        Parameters
+        ----------
+        identity : coroutine function, optional
+            Asks the scheduler who it is; without one, it is not asked.
+
+        Raises
+        ------
+        KubernetesError
+        """
+        return await checkup.examine(self.kube, self.name, identity)
+
+    async def lost_workers(
+        self, seen: Iterable[losses.LostWorker] = (), journal: Iterable[Mapping[str, Any]] = ()
+    ) -> list[losses.LostWorker]:
+        """Workers that were lost, by what was seen, by the journal, and by what Kubernetes remembers."""
+        remembered, told = (await checkup.Evidence.gather(self.kube, self.name)).lost()
+        return losses.account([*remembered, *seen], told, journal)
 
     @contextlib.contextmanager
     def _concerned(self) -> Iterator[None]:
