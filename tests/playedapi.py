@@ -49,7 +49,8 @@ class PlayedApi:
                     "metadata": {
                         "name": "demo-worker", "uid": "d", "labels": labels("worker"),
                         "creationTimestamp": "2026-01-01T00:00:00Z",
-                    }
+                    },
+                    "spec": {"replicas": 1},
                 }
             ]
         }  # fmt: skip
