@@ -1,4 +1,4 @@
-"""The door to the Kubernetes API: every request that this package makes.
+"""The door to the Kubernetes API: every request that this package makes about objects; asking.py has the rest.
 
 Belongs here: one method per thing that we ask of the API, on plain JSON objects. Never here: deciding (what a
 pod's state means is diagnosis.py's), knowing Dask, or HTTP (transport.py). The `kubernetes` library gives
@@ -18,27 +18,23 @@ from typing import Any
 import aiohttp
 
 from dask_kubernetes_helm import kubesaid, moments, resources
+from dask_kubernetes_helm.asking import Asking, Object
 from dask_kubernetes_helm.auth import ClusterAuth, Credentials
 from dask_kubernetes_helm.errors import (
     ForbiddenError,
     KubernetesError,
-    NamespaceNotFoundError,
-    WorkloadNotFoundError,
 )
-from dask_kubernetes_helm.permissions import Permission
 from dask_kubernetes_helm.portstream import PortStream, abort
 from dask_kubernetes_helm.transport import USER_AGENT, Transport
 
 __all__ = ["USER_AGENT", "Kube", "Object"]
-
-Object = dict[str, Any]
 
 #: What the API server answers where a JSON patch's test fails.
 _INVALID = 422
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
-class Kube:
+class Kube(Asking):
     """One namespace of one cluster, as the credentials allow.
 
     Parameters
@@ -50,8 +46,7 @@ class Kube:
     """
 
     def __init__(self, credentials: Credentials, namespace: str) -> None:
-        self.namespace = namespace
-        self._transport = Transport(credentials, namespace)
+        super().__init__(Transport(credentials, namespace), namespace)
 
     @classmethod
     async def connect(cls, auth: Any = None, namespace: str | None = None) -> Kube:
@@ -162,54 +157,6 @@ class Kube:
             raise kubesaid.unreachable(error, self.credentials) from error
         finally:
             abort(response)
-
-    async def server(self) -> Object:
-        """Which version of Kubernetes the API server is."""
-        return dict(await self._transport.json("GET", "/version"))
-
-    async def nodes(self) -> list[Object]:
-        """The cluster's nodes; none where asking is forbidden, as it is to most users."""
-        try:
-            reply = await self._transport.json("GET", "/api/v1/nodes")
-        except ForbiddenError:
-            return []
-        return list(reply["items"])
-
-    async def namespace_exists(self) -> bool:
-        """Whether the namespace exists; taken for granted where asking is forbidden."""
-        try:
-            await self._transport.json("GET", f"/api/v1/namespaces/{self.namespace}")
-        except ForbiddenError:
-            return True
-        except (NamespaceNotFoundError, WorkloadNotFoundError):
-            return False
-        return True
-
-    async def allowed(self) -> tuple[list[Object], bool]:
-        """What the credentials may do in the namespace: rules, and whether the list is complete.
-
-        Source: https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-rules-review-v1/
-        """
-        body = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SelfSubjectRulesReview",
-            "spec": {"namespace": self.namespace},
-        }
-        reply = await self._transport.json("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", body=body)
-        status = reply.get("status", {})
-        return list(status.get("resourceRules") or []), not status.get("incomplete", False)
-
-    async def may(self, wanted: Permission) -> bool:
-        """Whether the credentials have one permission in the namespace.
-
-        Source: https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-access-review-v1/
-        """
-        resource, _, subresource = wanted.resource.partition("/")
-        asked = {"verb": wanted.verb, "group": wanted.group, "resource": resource, "subresource": subresource}
-        spec = {"resourceAttributes": {**asked, "name": wanted.name, "namespace": self.namespace}}
-        body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
-        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-        return bool((await self._transport.json("POST", path, body=body))["status"].get("allowed"))
 
     async def scale(self, deployment: str, replicas: int, seen: int, patience: float = 0.0) -> bool:
         """Set a Deployment's number of replicas in one request, if it is what we take it for.
