@@ -144,6 +144,11 @@ class LastingStream:
         while True:
             try:
                 return await self._carried(self._again_by, self._wire.KNOWN)
+            except ConnectionRefusedError as error:
+                if "refused" in str(error):  # the relay ends only with its scheduler
+                    raise _GoneError from error
+                self._health.lost(error)
+                await asyncio.sleep(_QUIET / 10)
             except (OSError, asyncio.TimeoutError) as error:
                 self._health.lost(error)
                 await asyncio.sleep(_QUIET / 10)

@@ -35,12 +35,15 @@ class Wires:
     def __init__(self, port: int) -> None:
         self.port, self.open, self.made = port, [], 0
         self.error: Exception | None = None
+        #: What the kubelet says on the next wires.
+        self.refusal: Exception | None = None
 
     async def dial(self) -> Stream:
         if self.error:
             raise self.error
         _, wire = await asyncio.get_running_loop().create_connection(_Wire, "127.0.0.1", self.port)
         self.made += 1
+        wire.refusal = self.refusal
         self.open.append(wire)
         return wire
 
@@ -54,8 +57,11 @@ class _Wire(Pipe):
     def __init__(self) -> None:
         super().__init__()
         self.silent = False
+        self.refusal: Exception | None = None
 
     async def read(self) -> bytes:
+        if self.refusal:
+            raise self.refusal
         data = await super().read()
         return await asyncio.Event().wait() if self.silent else data  # type: ignore[return-value]
 
@@ -199,6 +205,22 @@ async def test_a_scheduler_that_is_gone(scheduler: Scheduler) -> None:
         while await asyncio.wait_for(reader.read(1 << 16), 10):
             pass
         assert health.error == "The scheduler has no running pod"
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_scheduler_that_has_ended_in_its_pod(scheduler: Scheduler) -> None:
+    """Where the pod is there but its relay is not, the scheduler's process has ended: Dask is told at once."""
+    refused = KubernetesError("failed to connect to localhost:8783: dial tcp4: connect: connection refused")
+    wires, health = Wires(0), Health()
+    async with tunnelled(wires.dial, health) as address, relayed(scheduler) as far:
+        wires.port = far.port
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
+        assert await asyncio.wait_for(reader.read(1), 10)
+        wires.refusal = refused
+        wires.cut()
+        while await asyncio.wait_for(reader.read(1 << 16), 10):
+            pass
         writer.close()
         await writer.wait_closed()
 
