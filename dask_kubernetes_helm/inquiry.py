@@ -87,7 +87,7 @@ class Inquiry(Cluster):
             told = (await asyncio.wait_for(self.scheduler_comm.versions(), _ANSWER))["packages"]
         except asyncio.TimeoutError as error:
             raise OSError(f"no answer in {_ANSWER:g} s") from error
-        versions = {name: told[name] for name in _TOLD if told.get(name)}
+        versions = {name: told[name].removesuffix(".final.0") for name in _TOLD if told.get(name)}
         return {"address": info["address"], "workers": len(info["workers"]), "versions": versions}
 
     def lost_workers(self) -> Any:

@@ -310,6 +310,16 @@ def test_workers_that_were_taken_away(busy) -> None:
         until(lambda: deleted in [loss.pod for loss in told(losses.DELETED)])
 
 
+def test_an_upgrade_that_cannot_succeed(busy) -> None:
+    """An upgrade of the workers to an image that is not there says so, long before its time is over; the others work on."""
+    cluster, client, _ = busy
+    began = time.monotonic()
+    with pytest.raises(errors.ImagePullError, match="localhost/nothing:1"):
+        cluster.upgrade(values={"worker": {"image": {"repository": "localhost/nothing", "tag": "1"}}}, timeout=300)
+    assert time.monotonic() - began < 120
+    assert client.submit(sum, [1, 2]).result() == 3
+
+
 def test_a_scheduler_that_was_deleted(busy) -> None:
     """A scheduler whose Deployment somebody has deleted is found, and that it does not answer."""
     cluster, _, namespace = busy
