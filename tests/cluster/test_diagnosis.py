@@ -311,7 +311,7 @@ def test_workers_that_were_taken_away(busy) -> None:
 
 
 def test_an_upgrade_that_cannot_succeed(busy) -> None:
-    """An upgrade of the workers to an image that is not there says so, long before its time is over; the others work on."""
+    """An upgrade to an image that is not there says so, long before its time is over; the other workers work on."""
     cluster, client, _ = busy
     began = time.monotonic()
     with pytest.raises(errors.ImagePullError, match="localhost/nothing:1"):
