@@ -33,7 +33,7 @@ def releases(*, place: Place, all_namespaces: bool, output: str) -> None:
     STATUS     what it means
     ready      all that it should have is Ready
     starting   it is on its way there
-    failing    something is wrong that no waiting mends: `dask helm status NAME` tells
+    failing    something is wrong that no waiting mends: `dask helm diagnose NAME` tells
     stopping   it is being removed
     installing, failed   there is nothing of it but Helm's record; `dask helm gc` tidies up
 
