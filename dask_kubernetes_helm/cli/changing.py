@@ -86,8 +86,7 @@ def create(
         timeout=config.seconds(config.get("timeout", timeout), "--timeout"),
         shutdown_on_close=False,
     )
-    settled = arguments.release_name(name, attach=False)
-    plan = told.checked().plan(settled)
+    plan = told.checked().plan(arguments.release_name(name, attach=False))
     plan = dataclasses.replace(plan, layers=[*plan.layers, *map(settings.layer, sets)])
     if dry_run:
         frame.run(_preview_create(place, plan, output))

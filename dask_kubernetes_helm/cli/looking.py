@@ -189,7 +189,11 @@ def logs(
     found = {pod: text for pod, text in found.items() if not pods or pod in pods}
     if output == "json":
         frame.print_json(found)
-        return
+    else:
+        _print_logs(found)
+
+
+def _print_logs(found: dict[str, str]) -> None:
     for pod, text in found.items():
         prefix = f"{pod} | " if len(found) > 1 else ""
         for line in text.splitlines():
