@@ -311,11 +311,7 @@ def test_workers_that_were_taken_away(busy) -> None:
 
 
 def test_an_upgrade_that_cannot_succeed(busy) -> None:
-<<<<<<< ours
-    """An upgrade to an image that is not there says so, long before its time is over; the other workers work on."""
-=======
     """An upgrade to an image for workers that is not there says so long before its time is over; the others work on."""
->>>>>>> theirs
     cluster, client, _ = busy
     began = time.monotonic()
     with pytest.raises(errors.ImagePullError, match="localhost/nothing:1"):
