@@ -219,6 +219,13 @@ spec:
   verbs: [get]
 {{- end }}
 {{- end }}
+# To say why something does not come up, and which workers were lost.
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list, watch]
+- apiGroups: [apps]
+  resources: [replicasets]
+  verbs: [list]
 {{- end }}
 
 {{/* The rights of docs/roles/remote.yaml: to install, use and remove releases of this chart. */}}
