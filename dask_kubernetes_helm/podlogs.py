@@ -139,7 +139,7 @@ class Following:
         #: One stream per pod at a time, and the last line that it gave.
         self._turns: dict[str, asyncio.Lock] = {}
         self._last: dict[str, tuple[tuple[int, int], datetime]] = {}
-        self._met = self._warned = False
+        self._met = self._begun = self._warned = False
         self._work: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -209,7 +209,10 @@ class Following:
         for pod in pods:
             name, status = pod["metadata"]["name"], _status(pod)
             if (ident := status.get("containerID")) and ident not in self._streams:
-                self._streams[ident] = asyncio.create_task(self._stream(name, _component(pod), ident, watcher))
+                # A container that starts meanwhile is followed from its first line.
+                tail = None if self._begun else self._excerpt.tail
+                self._streams[ident] = asyncio.create_task(self._stream(name, _component(pod), ident, watcher, tail))
+        self._begun = self._begun or bool(watcher.pods)
         self._tell_of_many()
         for task in self._streams.values():
             if task.done() and (error := task.exception()):
@@ -227,12 +230,12 @@ class Following:
                 _FOLLOWED,
             )
 
-    async def _stream(self, pod: str, container: str, ident: str, watcher: Watcher) -> None:
+    async def _stream(self, pod: str, container: str, ident: str, watcher: Watcher, tail: int | None) -> None:
         """Give a container's lines until it has ended; a stream that breaks is opened again where it was."""
         async with self._turns.setdefault(pod, asyncio.Lock()), self._places:
             while True:
                 try:
-                    await self._give(pod, container)
+                    await self._give(pod, container, tail)
                 except (ForbiddenError, UnauthorizedError):
                     raise
                 except KubernetesError as error:
@@ -242,9 +245,9 @@ class Following:
                     if not _runs(watcher, pod, ident):
                         return
 
-    async def _give(self, pod: str, container: str) -> None:
+    async def _give(self, pod: str, container: str, tail: int | None) -> None:
         resumed, moment = self._last.get(pod, (None, self._excerpt.since))
-        tail = None if resumed else self._excerpt.tail
+        tail = None if resumed else tail
         async with contextlib.aclosing(self._kube.follow(pod, container, tail=tail, since=moment)) as lines:
             async for line in lines:
                 stamp, _, text = line.partition(" ")

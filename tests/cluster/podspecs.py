@@ -615,6 +615,7 @@ RARE: dict[str, Any] = {
                 "image": f"x/y:1@sha256:{'a' * 64}",
                 "env": [
                     {"name": "A", "value": "1"},
+                    {"name": "FIRST", "value": "1"},
                     {"name": "DASK_SCHEDULER_ADDRESS", "value": "tcp://x:8786"},
                     {"name": "A", "value": "2"},
                     {

@@ -22,6 +22,8 @@ from tests.chart import helm
 from . import madevalues
 from .conftest import Namespace
 
+pytestmark = pytest.mark.alone
+
 Values = dict[str, Any]
 
 #: So many accepted values are shown to Kubernetes; those that the checks refuse come on top.

@@ -127,9 +127,13 @@ def test_logs_are_followed_across_a_crash(cluster: HelmCluster, place: Namespace
     pod = workers(place)[0]
     with HelmCluster.from_name(RELEASE, place.name, quiet=True) as attached:
         reader = Follower(attached, workers=pod, scheduler=False, tail=0)
-        place.kubectl(
-            "exec", pod, "-c", "worker", "--", "python", "-c", "print('said', file=open('/proc/1/fd/1', 'w'))"
-        )
+
+        def heard() -> bool:
+            says = "print('said', file=open('/proc/1/fd/1', 'w'))"
+            place.kubectl("exec", pod, "-c", "worker", "--", "python", "-c", says)
+            return any("said" in line for line in reader.lines)
+
+        until(heard)
         place.kubectl("exec", pod, "-c", "worker", "--", "python", "-c", KILL)
         until(lambda: any("Registered to" in line for line in reader.lines), timeout=90)
         assert all(line.startswith(f"{pod} | ") for line in reader.lines)
