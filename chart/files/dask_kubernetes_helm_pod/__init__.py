@@ -21,6 +21,7 @@ package that installs releases. The modules, from plain data to the outside::
     reaper      a release removed whose scheduler, which is elsewhere, has gone
     check       what `helm test` computes, in a pod of its own
     drawing     dashboards, a moment after the start
+    reaching    whether a process is there that says nothing
     leaving     a pod on its way out asks to be emptied first
     lasting     one end of a stream that outlives what carries it
     pipes       a connection, read and written without copies
