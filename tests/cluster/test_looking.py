@@ -127,13 +127,8 @@ def test_logs_are_followed_across_a_crash(cluster: HelmCluster, place: Namespace
     pod = workers(place)[0]
     with HelmCluster.from_name(RELEASE, place.name, quiet=True) as attached:
         reader = Follower(attached, workers=pod, scheduler=False, tail=0)
-
-        def heard() -> bool:
-            says = "print('said', file=open('/proc/1/fd/1', 'w'))"
-            place.kubectl("exec", pod, "-c", "worker", "--", "python", "-c", says)
-            return any("said" in line for line in reader.lines)
-
-        until(heard)
+        with Client(cluster) as client:
+            until(lambda: client.run(print, "said", flush=True) and any("said" in line for line in reader.lines))
         place.kubectl("exec", pod, "-c", "worker", "--", "python", "-c", KILL)
         until(lambda: any("Registered to" in line for line in reader.lines), timeout=90)
         assert all(line.startswith(f"{pod} | ") for line in reader.lines)
