@@ -140,6 +140,10 @@ class Proxy:
         await self._listener.wait_closed()
 
     async def _vanish(self, seconds: float) -> None:
+        # asyncio would leave a connection that it has just accepted without an end if its server were closed first.
+        for listening in self._listener.sockets:
+            self._loop.remove_reader(listening.fileno())
+        await asyncio.sleep(0)
         self._listener.close()
         for connection in self._server.connections:
             if connection.transport:
