@@ -28,10 +28,10 @@ from kubernetes import config as official_config
 from kubernetes.stream import portforward
 
 from bench import common
-from dask_kubernetes_helm.health import Health
-from dask_kubernetes_helm.kube import Kube
-from dask_kubernetes_helm.lasting import LastingStream
-from dask_kubernetes_helm.tunnel import Stream, Tunnel
+from dask_kubernetes_helm.connections.health import Health
+from dask_kubernetes_helm.connections.lasting import LastingStream
+from dask_kubernetes_helm.connections.tunnel import Stream, Tunnel
+from dask_kubernetes_helm.kubeapi.kube import Kube
 
 PORT, RELAY, SIZE, PINGS = 9000, 9001, 64 << 20, 500
 _FILES = common.ROOT / "chart/files/dask_kubernetes_helm_pod"

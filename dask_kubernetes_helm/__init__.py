@@ -11,7 +11,7 @@ import dask.widgets as _widgets
 from dask_kubernetes_helm import config
 from dask_kubernetes_helm.classic import KubeCluster
 from dask_kubernetes_helm.cluster import HelmCluster
-from dask_kubernetes_helm.podspec import clean_pod_template, make_pod_from_dict, make_pod_spec
+from dask_kubernetes_helm.podtemplates.podspec import clean_pod_template, make_pod_from_dict, make_pod_spec
 
 if _TYPE_CHECKING:
     from dask_kubernetes_helm.auth import ClusterAuth, InCluster, KubeAuth, KubeConfig

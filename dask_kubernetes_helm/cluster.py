@@ -10,17 +10,19 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dask_kubernetes_helm import arguments, certificates, config, contract
-from dask_kubernetes_helm.elastic import ElasticCluster
+from dask_kubernetes_helm import config, contract
+from dask_kubernetes_helm.connections import certificates
+from dask_kubernetes_helm.elasticity.elastic import ElasticCluster
 from dask_kubernetes_helm.errors import InvalidArgumentError, ScalingError
-from dask_kubernetes_helm.hosting import RemoteScheduler
+from dask_kubernetes_helm.fronts import arguments
+from dask_kubernetes_helm.fronts.hosting import RemoteScheduler
 
 if TYPE_CHECKING:
     from distributed.security import Security
     from tornado.ioloop import IOLoop
 
     from dask_kubernetes_helm.auth import ClusterAuth
-    from dask_kubernetes_helm.values import Layer
+    from dask_kubernetes_helm.chartvalues.values import Layer
 
 
 class HelmCluster(ElasticCluster):

@@ -33,8 +33,8 @@ async def discover() -> AsyncGenerator[tuple[str, type[HelmCluster]], None]:
     >>> [name async for name, _ in discover()]  # doctest: +SKIP
     ['dask']
     """
-    from dask_kubernetes_helm import overview, survey  # noqa: PLC0415 - slow to import
-    from dask_kubernetes_helm.kube import Kube  # noqa: PLC0415
+    from dask_kubernetes_helm.kubeapi.kube import Kube  # noqa: PLC0415
+    from dask_kubernetes_helm.releases import overview, survey  # noqa: PLC0415 - slow to import
 
     try:
         kube = await Kube.connect(None, config.get("namespace"))

@@ -18,7 +18,7 @@ from dask_kubernetes_helm import config
 from dask_kubernetes_helm.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from dask_kubernetes_helm.values import Layer
+    from dask_kubernetes_helm.chartvalues.values import Layer
 
 #: The tag that stands for the client's own versions.
 MATCH_CLIENT = "match-client"

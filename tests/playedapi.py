@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import Configuration
 
 from dask_kubernetes_helm.auth import Credentials
-from dask_kubernetes_helm.kube import Kube
+from dask_kubernetes_helm.kubeapi.kube import Kube
 
 RELEASE = "demo"
 #: In a log that is followed: the connection breaks in the middle of a line.

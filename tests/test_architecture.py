@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import dask_kubernetes_helm
-from dask_kubernetes_helm import HelmCluster, errors, permissions
+from dask_kubernetes_helm import HelmCluster, errors
+from dask_kubernetes_helm.rights import permissions
 from tests import versions
 
 ROOT = Path(__file__).parents[1]

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from kubernetes.aio.config import incluster_config
 
-from dask_kubernetes_helm import auth as auth_module
-from dask_kubernetes_helm.auth import ClusterAuth, Credentials, InCluster, KubeAuth, KubeConfig
+from dask_kubernetes_helm.auth import ClusterAuth, Credentials, InCluster, KubeAuth, KubeConfig, ways
 from dask_kubernetes_helm.errors import InvalidArgumentError, InvalidAuthError, KubeConfigError
 from tests.rig.pki import Authority
 
@@ -34,7 +33,7 @@ async def test_in_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "1")
     monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
     monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(authority.certificate))
-    monkeypatch.setattr(auth_module, "_SERVICE_ACCOUNT", tmp_path)
+    monkeypatch.setattr(ways, "_SERVICE_ACCOUNT", tmp_path)
     with pytest.raises(KubeConfigError, match="Not in a cluster"):
         await ClusterAuth.load_first(InCluster())
     (tmp_path / "token").write_text("old\n")

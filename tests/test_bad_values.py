@@ -10,8 +10,9 @@ import dask
 import pytest
 import yaml
 
-from dask_kubernetes_helm import HelmCluster, contract, errors, schema, values, yamltext
+from dask_kubernetes_helm import HelmCluster, contract, errors
 from dask_kubernetes_helm.auth import KubeAuth
+from dask_kubernetes_helm.chartvalues import schema, values, yamltext
 
 
 def refused(given: Any, environment: Any = None) -> errors.HelmClusterError:

@@ -9,7 +9,8 @@ import dask.config
 import pytest
 from distributed.security import Security
 
-from dask_kubernetes_helm import certificates, errors
+from dask_kubernetes_helm import errors
+from dask_kubernetes_helm.connections import certificates
 
 ROLES = ("scheduler", "worker")
 PARTS = ("tls_ca_file", *(f"tls_{role}_{kind}" for role in ROLES for kind in ("cert", "key")))

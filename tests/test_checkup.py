@@ -12,8 +12,10 @@ import pytest
 from rich.console import Console
 
 import dask_kubernetes_helm  # noqa: F401 - registers the widgets
-from dask_kubernetes_helm import aftercare, checkup, errors
+from dask_kubernetes_helm import errors
 from dask_kubernetes_helm.diagnosis import Count, Diagnosis, Finding
+from dask_kubernetes_helm.elasticity import aftercare
+from dask_kubernetes_helm.waiting import checkup
 
 from .fakes import FakeKube, pod, waiting
 

@@ -11,10 +11,12 @@ import dask.config
 import pytest
 from distributed.security import Security
 
-from dask_kubernetes_helm import classic_arguments, contract, errors, schema
-from dask_kubernetes_helm.classic_plan import ClassicArguments
-from dask_kubernetes_helm.lifecycle import Plan
-from dask_kubernetes_helm.values import merge
+from dask_kubernetes_helm import contract, errors
+from dask_kubernetes_helm.chartvalues import schema
+from dask_kubernetes_helm.chartvalues.values import merge
+from dask_kubernetes_helm.classic import arguments as classic_arguments
+from dask_kubernetes_helm.classic.plan import ClassicArguments
+from dask_kubernetes_helm.releases.lifecycle import Plan
 
 IMAGE = "ghcr.io/dask/dask:1"
 TEMPLATE: dict[str, Any] = {"spec": {"containers": [{"image": IMAGE, "args": ["dask-worker"]}]}}

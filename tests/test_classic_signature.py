@@ -14,8 +14,8 @@ from distributed.security import Security
 
 import dask_kubernetes_helm
 from dask_kubernetes_helm import KubeCluster, config, errors
-from dask_kubernetes_helm.hosting import RemoteScheduler
-from dask_kubernetes_helm.locally import LocalScheduler
+from dask_kubernetes_helm.fronts.hosting import RemoteScheduler
+from dask_kubernetes_helm.fronts.locally import LocalScheduler
 
 TEMPLATE: dict[str, Any] = {"spec": {"containers": [{"image": "ghcr.io/dask/dask:1", "args": ["dask-worker"]}]}}
 #: In the order in which they may be given without their names.

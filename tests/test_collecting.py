@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
-from dask_kubernetes_helm import archive, collecting, describing, errors, helmrecord
-from dask_kubernetes_helm.kube import Kube
-from dask_kubernetes_helm.sights import Sights
+from dask_kubernetes_helm import errors
+from dask_kubernetes_helm.helmcli import helmrecord
+from dask_kubernetes_helm.kubeapi.kube import Kube
+from dask_kubernetes_helm.reports import archive, collecting, describing
+from dask_kubernetes_helm.reports.sights import Sights
 
 from .playedapi import RELEASE, PlayedApi, labels, played_pod
 

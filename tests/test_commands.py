@@ -14,8 +14,9 @@ from distributed.cli import dask_scheduler, dask_worker
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dask_kubernetes_helm import commands, errors, options, scripts
-from dask_kubernetes_helm.commands import Command
+from dask_kubernetes_helm import errors
+from dask_kubernetes_helm.podtemplates import commands, options, scripts
+from dask_kubernetes_helm.podtemplates.commands import Command
 
 ADDRESS = "$(DASK_SCHEDULER_ADDRESS)"
 PYTHON = "-u -W ignore -m dask worker"

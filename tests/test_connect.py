@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from dask_kubernetes_helm import connect, errors
-from dask_kubernetes_helm.connect import Connection, Router
-from dask_kubernetes_helm.progress import Progress
-from dask_kubernetes_helm.routing import Routing
-from dask_kubernetes_helm.watching import Watcher
+from dask_kubernetes_helm import errors
+from dask_kubernetes_helm.connections import connect
+from dask_kubernetes_helm.connections.connect import Connection, Router
+from dask_kubernetes_helm.connections.routing import Routing
+from dask_kubernetes_helm.waiting.progress import Progress
+from dask_kubernetes_helm.waiting.watching import Watcher
 
 from .fakes import FakeKube, pod, service, waiting
 

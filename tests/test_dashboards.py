@@ -11,11 +11,12 @@ import distributed
 import pytest
 import yaml
 
-from dask_kubernetes_helm import HelmCluster, dashboards, errors, routing
-from dask_kubernetes_helm.connect import Connection, Router
-from dask_kubernetes_helm.progress import Progress
-from dask_kubernetes_helm.routing import Routing
-from dask_kubernetes_helm.watching import Watcher
+from dask_kubernetes_helm import HelmCluster, errors
+from dask_kubernetes_helm.connections import dashboards, routing
+from dask_kubernetes_helm.connections.connect import Connection, Router
+from dask_kubernetes_helm.connections.routing import Routing
+from dask_kubernetes_helm.waiting.progress import Progress
+from dask_kubernetes_helm.waiting.watching import Watcher
 
 from .fakes import FakeKube, pod, service
 

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from dask_kubernetes_helm import diagnosis, errors, trouble, watching
+from dask_kubernetes_helm import diagnosis, errors
 from dask_kubernetes_helm.diagnosis import images, pods
-from dask_kubernetes_helm.watching import Watcher
+from dask_kubernetes_helm.waiting import trouble, watching
+from dask_kubernetes_helm.waiting.watching import Watcher
 
 from .fakes import FakeKube, pod, waiting
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dask_kubernetes_helm import HelmCluster, discovery, kube
+from dask_kubernetes_helm import HelmCluster, discovery
 from dask_kubernetes_helm.errors import ApiUnreachableError, KubeConfigError
+from dask_kubernetes_helm.kubeapi import kube
 
 from .commands.conftest import Namespace, deployment, record
 

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from dask_kubernetes_helm import contract, doctor, features, permissions
-from dask_kubernetes_helm.permissions import Permission
+from dask_kubernetes_helm import contract
+from dask_kubernetes_helm.releases import doctor
+from dask_kubernetes_helm.rights import features, permissions
+from dask_kubernetes_helm.rights.permissions import Permission
 
 ROOT = Path(__file__).parents[1]
 NAMES = [feature.name for feature in features.table()]

@@ -10,8 +10,10 @@ import pytest
 from distributed.comm import connect, listen
 from distributed.security import Security
 
-from dask_kubernetes_helm import HelmCluster, certificates, classic_arguments, errors
-from dask_kubernetes_helm.trust import SPREAD, ReleaseSecurity
+from dask_kubernetes_helm import HelmCluster, errors
+from dask_kubernetes_helm.classic import arguments as classic_arguments
+from dask_kubernetes_helm.connections import certificates
+from dask_kubernetes_helm.connections.trust import SPREAD, ReleaseSecurity
 from tests.authorities import Authority
 
 WHOLE = Security.temporary()

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from dask_kubernetes_helm import events, moments
+from dask_kubernetes_helm import moments
+from dask_kubernetes_helm.reports import events
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=timezone.utc)
 

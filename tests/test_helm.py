@@ -12,8 +12,8 @@ import pyhelm3
 import pytest
 
 from dask_kubernetes_helm import errors
-from dask_kubernetes_helm.helm import _Command
-from dask_kubernetes_helm.helmsaid import translate
+from dask_kubernetes_helm.helmcli.helm import _Command
+from dask_kubernetes_helm.helmcli.helmsaid import translate
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ async def started(tmp_path: Path) -> int:
 
 async def test_a_deadline_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A helm that hangs is ended with its children, and the error says how to allow more."""
-    monkeypatch.setattr("dask_kubernetes_helm.helm._GRACE", 0.2)
+    monkeypatch.setattr("dask_kubernetes_helm.helmcli.helm._GRACE", 0.2)
     with pytest.raises(errors.HelmTimeoutError, match=r"helm install did not end within 1 s.*kubernetes.helm.timeout"):
         await _Command(sleeper(tmp_path), {}, 1).run(["install"])
     assert is_gone(await started(tmp_path))
@@ -87,7 +87,7 @@ async def test_a_deadline_leaves_no_process(tmp_path: Path, monkeypatch: pytest.
 
 async def test_a_cancellation_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cancelling ends helm and its children before the cancellation goes on."""
-    monkeypatch.setattr("dask_kubernetes_helm.helm._GRACE", 0.2)
+    monkeypatch.setattr("dask_kubernetes_helm.helmcli.helm._GRACE", 0.2)
     task = asyncio.create_task(_Command(sleeper(tmp_path), {}, 60).run(["install"]))
     child = await started(tmp_path)
     task.cancel()

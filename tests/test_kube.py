@@ -7,7 +7,7 @@ import ssl
 from kubernetes.aio.client import Configuration
 
 from dask_kubernetes_helm.auth import Credentials
-from dask_kubernetes_helm.kube import Kube
+from dask_kubernetes_helm.kubeapi.kube import Kube
 
 
 async def test_certificates_are_judged_as_kubectl_does() -> None:

@@ -11,17 +11,17 @@ from types import SimpleNamespace
 import pytest
 from distributed import Client, Scheduler, Worker
 
-from dask_kubernetes_helm import lasting
+from dask_kubernetes_helm.connections import lasting
+from dask_kubernetes_helm.connections.health import Health
+from dask_kubernetes_helm.connections.lasting import LastingStream, NoRelayError
+from dask_kubernetes_helm.connections.redialing import Redialer
+from dask_kubernetes_helm.connections.tunnel import Stream, Tunnel
 from dask_kubernetes_helm.errors import (
     ApiUnreachableError,
     ForbiddenError,
     KubernetesError,
     SchedulerUnreachableError,
 )
-from dask_kubernetes_helm.health import Health
-from dask_kubernetes_helm.lasting import LastingStream, NoRelayError
-from dask_kubernetes_helm.redialing import Redialer
-from dask_kubernetes_helm.tunnel import Stream, Tunnel
 from dask_kubernetes_helm_pod import agent, relay
 from dask_kubernetes_helm_pod.pipes import Pipe
 from tests.pod.conftest import LOCAL, until

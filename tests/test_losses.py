@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dask_kubernetes_helm import losing
 from dask_kubernetes_helm.diagnosis import losses
 from dask_kubernetes_helm.errors import ForbiddenError, KubernetesError
+from dask_kubernetes_helm.waiting import losing
 
 NOW = datetime(2026, 11, 26, 21, 10, tzinfo=timezone.utc)
 NAME = "demo-worker-7d9f-x1"

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from dask_kubernetes_helm import arguments, errors, naming
+from dask_kubernetes_helm import errors, naming
+from dask_kubernetes_helm.fronts import arguments
 
 ANY_TEXT = st.text(st.characters(), max_size=200)  # what a variable that is no UTF-8 holds included
 NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,51}[a-z0-9])?", fullmatch=True)

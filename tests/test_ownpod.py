@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from dask_kubernetes_helm import contract, errors, ownership, ownpod, release
-from dask_kubernetes_helm.connect import IN_CLUSTER, Connection
-from dask_kubernetes_helm.progress import Progress
-from dask_kubernetes_helm.release import Release
+from dask_kubernetes_helm import contract, errors
+from dask_kubernetes_helm.connections.connect import IN_CLUSTER, Connection
+from dask_kubernetes_helm.releases import ownership, ownpod, release
+from dask_kubernetes_helm.releases.release import Release
+from dask_kubernetes_helm.waiting.progress import Progress
 
 from .fakes import FakeKube, pod, service
 

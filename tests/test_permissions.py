@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from dask_kubernetes_helm import contract, permissions
-from dask_kubernetes_helm.permissions import Permission, installing
+from dask_kubernetes_helm import contract
+from dask_kubernetes_helm.rights import permissions
+from dask_kubernetes_helm.rights.permissions import Permission, installing
 
 LOCAL: dict[str, Any] = {"scheduler": {"enabled": False}}
 NO_BUDGET: dict[str, Any] = {"scheduler": {"podDisruptionBudget": {"enabled": False}}}

@@ -10,10 +10,11 @@ from types import SimpleNamespace
 import pytest
 from distributed.core import Status
 
-from dask_kubernetes_helm import errors, podlogs, reading
-from dask_kubernetes_helm.excerpt import Choice, Excerpt
-from dask_kubernetes_helm.kube import Kube
-from dask_kubernetes_helm.sights import Sights
+from dask_kubernetes_helm import errors
+from dask_kubernetes_helm.kubeapi.kube import Kube
+from dask_kubernetes_helm.reports import podlogs, reading
+from dask_kubernetes_helm.reports.excerpt import Choice, Excerpt
+from dask_kubernetes_helm.reports.sights import Sights
 
 from .playedapi import CUT, RELEASE, PlayedApi, played_pod
 

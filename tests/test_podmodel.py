@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from dask_kubernetes_helm import errors, podmodel
+from dask_kubernetes_helm import errors
+from dask_kubernetes_helm.podtemplates import podmodel
 
 CONTAINER = {"name": "a", "image": "b"}
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from dask_kubernetes_helm import errors, podmodel
-from dask_kubernetes_helm.podspec import clean_pod_template, make_pod_from_dict, make_pod_spec
+from dask_kubernetes_helm import errors
+from dask_kubernetes_helm.podtemplates import podmodel
+from dask_kubernetes_helm.podtemplates.podspec import clean_pod_template, make_pod_from_dict, make_pod_spec
 
 IMAGE = "ghcr.io/dask/dask:latest"
 MINIMAL: dict[str, Any] = {"spec": {"containers": [{"image": IMAGE}]}}

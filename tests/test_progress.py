@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from dask_kubernetes_helm import progress
-from dask_kubernetes_helm.progress import Progress
+from dask_kubernetes_helm.waiting import progress
+from dask_kubernetes_helm.waiting.progress import Progress
 
 
 def console(file: io.TextIOBase, *, terminal: bool = False) -> progress._Console:

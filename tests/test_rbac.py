@@ -9,9 +9,9 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from dask_kubernetes_helm import permissions
 from dask_kubernetes_helm.__main__ import main
-from dask_kubernetes_helm.permissions import Permission
+from dask_kubernetes_helm.rights import permissions
+from dask_kubernetes_helm.rights.permissions import Permission
 
 ROLES = Path(__file__).parents[1] / "docs/roles"
 MODES = ("helm", "remote", "local")

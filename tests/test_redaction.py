@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dask_kubernetes_helm import redaction
-from dask_kubernetes_helm.redaction import KNOWN_FROM, MASK, Redactor, tells
+from dask_kubernetes_helm.reports import redaction
+from dask_kubernetes_helm.reports.redaction import KNOWN_FROM, MASK, Redactor, tells
 
 SECRETS = st.text(string.ascii_letters + string.digits + "+/=!$%&?'\"\\<> ü", min_size=10, max_size=40).filter(
     lambda text: len(text.strip()) >= 10 and MASK not in text and text.strip() not in MASK

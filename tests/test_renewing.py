@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestServer
 
 from dask_kubernetes_helm.auth import KubeAuth, KubeConfig
 from dask_kubernetes_helm.errors import ApiUnreachableError, KubeConfigError, UnauthorizedError
-from dask_kubernetes_helm.kube import Kube
+from dask_kubernetes_helm.kubeapi.kube import Kube
 
 
 class Guard:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dask_kubernetes_helm import rollout
+from dask_kubernetes_helm.elasticity import rollout
 
 
 class Api:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from dask_kubernetes_helm import startup, timing
+from dask_kubernetes_helm.reports import startup, timing
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=timezone.utc)
 

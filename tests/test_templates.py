@@ -13,7 +13,9 @@ import pytest
 import yaml
 from kubernetes import client
 
-from dask_kubernetes_helm import errors, podspec, templates
+from dask_kubernetes_helm import errors
+from dask_kubernetes_helm.classic import templates
+from dask_kubernetes_helm.podtemplates import podspec
 
 PLACES = ("argument", "template", "path")
 every_role = pytest.mark.parametrize("role", ["worker", "scheduler"])

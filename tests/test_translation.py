@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dask_kubernetes_helm import containers, errors, podmodel, podspec, values
-from dask_kubernetes_helm.translation import Translated, for_scheduler, translate
+from dask_kubernetes_helm import errors
+from dask_kubernetes_helm.chartvalues import values
+from dask_kubernetes_helm.podtemplates import containers, podmodel, podspec
+from dask_kubernetes_helm.podtemplates.translation import Translated, for_scheduler, translate
 
 ROLES = ("worker", "scheduler")
 every_role = pytest.mark.parametrize("role", ROLES)

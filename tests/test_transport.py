@@ -16,10 +16,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import Configuration
 
-from dask_kubernetes_helm import retrying
 from dask_kubernetes_helm.auth import Credentials
 from dask_kubernetes_helm.errors import ApiUnreachableError, KubernetesError
-from dask_kubernetes_helm.kube import Kube
+from dask_kubernetes_helm.kubeapi import retrying
+from dask_kubernetes_helm.kubeapi.kube import Kube
 from tests.authorities import Authority, write
 
 Serve = Callable[..., Awaitable[Kube]]

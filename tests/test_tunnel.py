@@ -7,8 +7,8 @@ import socket
 
 import pytest
 
+from dask_kubernetes_helm.connections.tunnel import Tunnel
 from dask_kubernetes_helm.errors import KubernetesError, PortInUseError
-from dask_kubernetes_helm.tunnel import Tunnel
 
 from .fakes import Echo
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dask_kubernetes_helm import contract, errors, schema, values, yamltext
-from dask_kubernetes_helm.values import Layer, layers, merge, plain, read
+from dask_kubernetes_helm import contract, errors
+from dask_kubernetes_helm.chartvalues import schema, values, yamltext
+from dask_kubernetes_helm.chartvalues.values import Layer, layers, merge, plain, read
 from tests.chart.helm import VALUES
 
 scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
@@ -92,7 +93,7 @@ def test_json_is_yaml(mapping: dict) -> None:
     """Every mapping comes back from the form in which it travels to helm."""
     import yaml
 
-    from dask_kubernetes_helm.helm import join_surrogates
+    from dask_kubernetes_helm.helmcli.helm import join_surrogates
 
     assert mapping == yaml.load(join_surrogates(json.dumps(mapping)), yamltext._HelmLoader)
 

@@ -14,9 +14,10 @@ import pytest
 from distributed import Scheduler, Worker
 from distributed.core import rpc
 
-from dask_kubernetes_helm import arguments, connected, errors, versions
-from dask_kubernetes_helm.connected import ConnectedCluster
-from dask_kubernetes_helm.health import Health
+from dask_kubernetes_helm import errors, versions
+from dask_kubernetes_helm.connections.health import Health
+from dask_kubernetes_helm.fronts import arguments, connected
+from dask_kubernetes_helm.fronts.connected import ConnectedCluster
 from dask_kubernetes_helm.versions import Comparison
 from tests.pod.conftest import LOCAL, until
 

@@ -17,10 +17,11 @@ from typing import Any
 from distributed import rpc
 
 from bench.many import memory
-from dask_kubernetes_helm import contract, scaling, steering
+from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.desk import Desk
-from dask_kubernetes_helm.kube import Kube
-from dask_kubernetes_helm.release import Release
+from dask_kubernetes_helm.elasticity import scaling, steering
+from dask_kubernetes_helm.kubeapi.kube import Kube
+from dask_kubernetes_helm.releases.release import Release
 
 Notes = dict[str, Any]
 

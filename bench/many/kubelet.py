@@ -17,9 +17,10 @@ from datetime import datetime, timezone
 from distributed import rpc
 from distributed.core import Server
 
-from dask_kubernetes_helm import contract, transport
+from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.errors import WorkloadNotFoundError
-from dask_kubernetes_helm.kube import Kube
+from dask_kubernetes_helm.kubeapi import transport
+from dask_kubernetes_helm.kubeapi.kube import Kube
 
 AGENT = "stand-in-kubelet"
 #: Requests at a time; fifty kubelets would make more.

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dask_kubernetes_helm import arguments, config, contract
+from dask_kubernetes_helm import config, contract
 from dask_kubernetes_helm.cli import completing, frame, settings, sizing
 from dask_kubernetes_helm.errors import StartError
+from dask_kubernetes_helm.fronts import arguments
 
 if TYPE_CHECKING:
+    from dask_kubernetes_helm.chartvalues.values import Layer
     from dask_kubernetes_helm.cli.frame import Place
-    from dask_kubernetes_helm.lifecycle import ManagedRelease, Plan
-    from dask_kubernetes_helm.values import Layer
+    from dask_kubernetes_helm.releases.lifecycle import ManagedRelease, Plan
 
 _FILES = click.option(
     "-f",
@@ -99,7 +100,7 @@ def _paths(files: tuple[str, ...]) -> list[str]:
 
 
 async def _preview_create(place: Place, plan: Plan, output: str) -> None:
-    from dask_kubernetes_helm.lifecycle import ManagedRelease  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.releases.lifecycle import ManagedRelease  # noqa: PLC0415 - slow to import
 
     async with place.kube() as kube:
         after = await ManagedRelease(plan.name, kube).preview_install(plan)
@@ -119,8 +120,8 @@ def _show(before: str, after: str, output: str) -> None:
 
 
 async def _create(place: Place, plan: Plan, output: str, *, wait: bool) -> None:
-    from dask_kubernetes_helm.lifecycle import ManagedRelease  # noqa: PLC0415 - slow to import
-    from dask_kubernetes_helm.progress import Progress  # noqa: PLC0415
+    from dask_kubernetes_helm.releases.lifecycle import ManagedRelease  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.waiting.progress import Progress  # noqa: PLC0415
 
     async with place.kube() as kube:
         release = ManagedRelease(plan.name, kube)
@@ -137,7 +138,7 @@ async def _create(place: Place, plan: Plan, output: str, *, wait: bool) -> None:
 
 async def _come_up(release: ManagedRelease, timeout: float) -> None:
     """Wait for all pods; the release stays, whatever comes of it."""
-    from dask_kubernetes_helm.progress import Progress  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.waiting.progress import Progress  # noqa: PLC0415 - slow to import
 
     stays = f"The release stays: `dask helm status {release.name}` looks again, `dask helm delete {release.name}` "
     stays += "removes it."
@@ -154,7 +155,7 @@ async def _come_up(release: ManagedRelease, timeout: float) -> None:
 
 async def _report(release: ManagedRelease, output: str, headline: str) -> None:
     """Say how a release stands now."""
-    from dask_kubernetes_helm import survey  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.releases import survey  # noqa: PLC0415 - slow to import
 
     if output == "json":
         frame.print_json((await survey.release(release.kube, release.name)).to_dict())
@@ -220,8 +221,8 @@ async def _upgrade(
     output: str,
     dry_run: bool,
 ) -> None:
-    from dask_kubernetes_helm.lifecycle import ManagedRelease  # noqa: PLC0415 - slow to import
-    from dask_kubernetes_helm.progress import Progress  # noqa: PLC0415
+    from dask_kubernetes_helm.releases.lifecycle import ManagedRelease  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.waiting.progress import Progress  # noqa: PLC0415
 
     async with place.kube() as kube:
         release = ManagedRelease(name, kube)

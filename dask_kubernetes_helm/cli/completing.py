@@ -17,7 +17,7 @@ import click
 from dask_kubernetes_helm import config, contract
 
 if TYPE_CHECKING:
-    from dask_kubernetes_helm.overview import Overview
+    from dask_kubernetes_helm.releases.overview import Overview
 
 #: Seconds that looking for words may take.
 _PATIENCE = 3.0
@@ -37,7 +37,7 @@ def groups(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]
 
 def environments(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
     """Names of environments."""
-    from dask_kubernetes_helm import values  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.chartvalues import values  # noqa: PLC0415 - slow to import
 
     return [name for name in values.environments() if name.startswith(incomplete)]
 
@@ -49,9 +49,9 @@ def _found(ctx: click.Context) -> list[Overview]:
 
 
 async def _releases(told: dict[str, Any]) -> list[Overview]:
-    from dask_kubernetes_helm import survey  # noqa: PLC0415 - slow to import
     from dask_kubernetes_helm.auth import KubeConfig  # noqa: PLC0415
-    from dask_kubernetes_helm.kube import Kube  # noqa: PLC0415
+    from dask_kubernetes_helm.kubeapi.kube import Kube  # noqa: PLC0415
+    from dask_kubernetes_helm.releases import survey  # noqa: PLC0415 - slow to import
 
     auth = KubeConfig(context=told["context"]) if told.get("context") else None
     kube = await Kube.connect(auth, config.get("namespace", told.get("namespace")))

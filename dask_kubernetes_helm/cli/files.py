@@ -125,7 +125,7 @@ def convert(file: Path, kind: str | None, output: Path | None, strict: bool) -> 
 
 def _target() -> Target:
     """The chart that is packed with this version."""
-    from dask_kubernetes_helm import values  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.chartvalues import values  # noqa: PLC0415 - slow to import
     from dask_kubernetes_helm.moving.target import Target  # noqa: PLC0415
 
     chart = contract.chart_path()

@@ -24,7 +24,7 @@ from dask_kubernetes_helm.errors import HelmClusterError
 from dask_kubernetes_helm.text import did_you_mean
 
 if TYPE_CHECKING:
-    from dask_kubernetes_helm.kube import Kube
+    from dask_kubernetes_helm.kubeapi.kube import Kube
 
 #: How `status` and `diagnose` end where what they looked at is not well.
 NOT_WELL = 4
@@ -95,7 +95,7 @@ class Place:
     @contextlib.asynccontextmanager
     async def kube(self) -> AsyncIterator[Kube]:
         """The door to the API, closed in the end."""
-        from dask_kubernetes_helm.kube import Kube  # noqa: PLC0415 - slow to import
+        from dask_kubernetes_helm.kubeapi.kube import Kube  # noqa: PLC0415 - slow to import
 
         kube = await Kube.connect(self.auth(), config.get("namespace", self.namespace))
         try:

@@ -19,7 +19,7 @@ from dask_kubernetes_helm.text import did_you_mean
 if TYPE_CHECKING:
     from dask_kubernetes_helm.cli.frame import Place
     from dask_kubernetes_helm.diagnosis import Diagnosis
-    from dask_kubernetes_helm.overview import Overview, Pod
+    from dask_kubernetes_helm.releases.overview import Overview, Pod
 
 
 @click.command(name="list")
@@ -58,7 +58,7 @@ def releases(*, place: Place, all_namespaces: bool, output: str) -> None:
 
 
 async def _releases(place: Place, *, everywhere: bool) -> tuple[str, list[Overview]]:
-    from dask_kubernetes_helm import survey  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.releases import survey  # noqa: PLC0415 - slow to import
 
     async with place.kube() as kube:
         return kube.namespace, await survey.releases(kube, everywhere=everywhere)
@@ -85,7 +85,7 @@ def status(*, name: str, place: Place, output: str) -> None:
     Example:
       dask helm status dask -n team
     """  # noqa: D301 - click's own sign for "don't wrap"
-    from dask_kubernetes_helm import overview  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.releases import overview  # noqa: PLC0415 - slow to import
 
     found = frame.run(_status(name, place))
     if output == "json":
@@ -97,7 +97,7 @@ def status(*, name: str, place: Place, output: str) -> None:
 
 
 async def _status(name: str, place: Place) -> Overview:
-    from dask_kubernetes_helm import survey  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.releases import survey  # noqa: PLC0415 - slow to import
 
     async with place.kube() as kube:
         return await survey.release(kube, name)
@@ -201,7 +201,7 @@ def _print_logs(found: dict[str, str]) -> None:
 
 
 async def _logs(name: str, place: Place, components: list[str], **which: Any) -> dict[str, str]:
-    from dask_kubernetes_helm.release import Release  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.releases.release import Release  # noqa: PLC0415 - slow to import
 
     async with place.kube() as kube:
         release = Release(name, kube)
@@ -213,7 +213,7 @@ async def _logs(name: str, place: Place, components: list[str], **which: Any) ->
 
 
 async def _follow(name: str, place: Place, components: list[str], **which: Any) -> None:
-    from dask_kubernetes_helm.release import Release  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.releases.release import Release  # noqa: PLC0415 - slow to import
 
     async with place.kube() as kube:
         release = Release(name, kube)
@@ -252,7 +252,7 @@ def diagnose(*, name: str, place: Place, output: str) -> None:
 
 
 async def _diagnose(name: str, place: Place) -> Diagnosis:
-    from dask_kubernetes_helm.release import Release  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.releases.release import Release  # noqa: PLC0415 - slow to import
 
     async with place.kube() as kube:
         release = Release(name, kube)

@@ -17,7 +17,7 @@ from dask_kubernetes_helm.errors import SchedulerUnreachableError
 
 if TYPE_CHECKING:
     from dask_kubernetes_helm.cli.frame import Place
-    from dask_kubernetes_helm.schedulerpod import SchedulerPod
+    from dask_kubernetes_helm.connections.schedulerpod import SchedulerPod
 
 
 @click.command(short_help="Open a local port to the dashboard.")
@@ -42,9 +42,9 @@ def dashboard(*, name: str, place: Place, port: int | None, browse: bool, output
 
 
 async def _dashboard(name: str, place: Place, port: int, output: str, *, browse: bool) -> None:
-    from dask_kubernetes_helm import survey  # noqa: PLC0415 - slow to import
-    from dask_kubernetes_helm.release import Release  # noqa: PLC0415 - slow to import
-    from dask_kubernetes_helm.schedulerpod import SchedulerPod  # noqa: PLC0415
+    from dask_kubernetes_helm.connections.schedulerpod import SchedulerPod  # noqa: PLC0415
+    from dask_kubernetes_helm.releases import survey  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.releases.release import Release  # noqa: PLC0415 - slow to import
 
     async with place.kube() as kube:
         release = Release(name, kube)

@@ -16,8 +16,8 @@ from dask_kubernetes_helm.errors import ForbiddenError, HelmClusterError
 
 if TYPE_CHECKING:
     from dask_kubernetes_helm.cli.frame import Place
-    from dask_kubernetes_helm.kube import Kube
-    from dask_kubernetes_helm.leftovers import Leftover
+    from dask_kubernetes_helm.kubeapi.kube import Kube
+    from dask_kubernetes_helm.releases.leftovers import Leftover
 
 
 @click.command(short_help="List, or remove, what is left of releases.")
@@ -56,7 +56,7 @@ def gc(*, place: Place, unused: str | None, yes: bool, output: str) -> None:
 
 
 async def _gc(place: Place, unused: float | None, *, yes: bool) -> list[Leftover]:
-    from dask_kubernetes_helm import survey  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.releases import survey  # noqa: PLC0415 - slow to import
 
     async with place.kube() as kube:
         found = await survey.left(kube, unused=unused)
@@ -85,7 +85,7 @@ def delete(*, name: str, place: Place, yes: bool, output: str) -> None:
 
 async def _remove_leftovers(kube: Kube, name: str) -> None:
     """Remove what an install that came to nothing has left; who may not look for it has none."""
-    from dask_kubernetes_helm import survey  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.releases import survey  # noqa: PLC0415 - slow to import
 
     with contextlib.suppress(ForbiddenError):
         for leftover in await survey.left(kube):
@@ -94,9 +94,9 @@ async def _remove_leftovers(kube: Kube, name: str) -> None:
 
 
 async def _delete(name: str, place: Place, output: str, *, yes: bool) -> None:
-    from dask_kubernetes_helm import survey  # noqa: PLC0415 - slow to import
-    from dask_kubernetes_helm.lifecycle import ManagedRelease  # noqa: PLC0415
-    from dask_kubernetes_helm.progress import Progress  # noqa: PLC0415
+    from dask_kubernetes_helm.releases import survey  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.releases.lifecycle import ManagedRelease  # noqa: PLC0415
+    from dask_kubernetes_helm.waiting.progress import Progress  # noqa: PLC0415
 
     async with place.kube() as kube:
         found = await survey.release(kube, name)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from dask_kubernetes_helm.values import Layer
+    from dask_kubernetes_helm.chartvalues.values import Layer
 
 #: Dots part keys; one after a backslash belongs to the key, as with Helm.
 _DOT = re.compile(r"(?<!\\)\.")
@@ -38,8 +38,8 @@ def layer(text: str) -> Layer:
     >>> layer("worker.replicas=3").mapping, layer(r"scheduler.labels.a\.b/c=[x]").mapping
     ({'worker': {'replicas': 3}}, {'scheduler': {'labels': {'a.b/c': ['x']}}})
     """
-    from dask_kubernetes_helm import yamltext  # noqa: PLC0415 - slow to import
-    from dask_kubernetes_helm.values import Layer, plain  # noqa: PLC0415
+    from dask_kubernetes_helm.chartvalues import yamltext  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.chartvalues.values import Layer, plain  # noqa: PLC0415
 
     key, equals, written = text.partition("=")
     parts = [part.replace("\\.", ".") for part in _DOT.split(key.strip())]

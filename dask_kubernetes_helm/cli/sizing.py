@@ -46,7 +46,7 @@ async def attached(name: str, place: Place, timeout: str | None = None) -> Async
 
 async def _looked_up(name: str, group: str | None, place: Place) -> tuple[str, str, int]:
     """A worker group's name, its namespace, and how many pods it has; refuses names that there are not."""
-    from dask_kubernetes_helm.release import Release  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.releases.release import Release  # noqa: PLC0415 - slow to import
 
     async with place.kube() as kube:
         release = Release(name, kube)

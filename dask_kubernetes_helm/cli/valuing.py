@@ -38,7 +38,7 @@ def environments(output: str) -> None:
     Example:
       dask helm values environments
     """  # noqa: D301 - click's own sign for "don't wrap"
-    from dask_kubernetes_helm import values as reader  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.chartvalues import values as reader  # noqa: PLC0415 - slow to import
 
     found = [(name, reader.environment_path(name)) for name in reader.environments()]
     if output == "json":
@@ -64,7 +64,7 @@ def show(name: str) -> None:
     Example:
       dask helm values show production > mine.yaml
     """  # noqa: D301 - click's own sign for "don't wrap"
-    from dask_kubernetes_helm import values as reader  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.chartvalues import values as reader  # noqa: PLC0415 - slow to import
     from dask_kubernetes_helm.moving import documents  # noqa: PLC0415
 
     path = reader.environment_path(name)
@@ -83,7 +83,7 @@ def defaults(key: str | None) -> None:
     Example:
       dask helm values defaults scheduler.service
     """  # noqa: D301 - click's own sign for "don't wrap"
-    from dask_kubernetes_helm import values as reader  # noqa: PLC0415 - slow to import
+    from dask_kubernetes_helm.chartvalues import values as reader  # noqa: PLC0415 - slow to import
     from dask_kubernetes_helm.moving import documents  # noqa: PLC0415
 
     path = contract.chart_path() / "values.yaml"

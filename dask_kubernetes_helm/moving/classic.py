@@ -9,12 +9,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from dask_kubernetes_helm import commands, podmodel, translation
-from dask_kubernetes_helm.commands import Role
 from dask_kubernetes_helm.errors import PodTemplateError
 from dask_kubernetes_helm.moving import pods
 from dask_kubernetes_helm.moving.sheet import Sheet
 from dask_kubernetes_helm.moving.tracing import Ledger, Tracked
+from dask_kubernetes_helm.podtemplates import commands, podmodel, translation
+from dask_kubernetes_helm.podtemplates.commands import Role
 
 _VARIABLE = re.compile(r"\$(\{\w+\}|[A-Za-z_]\w*)")
 

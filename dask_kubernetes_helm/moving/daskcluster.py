@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dask_kubernetes_helm.chartvalues.values import merge
 from dask_kubernetes_helm.errors import PodTemplateError
 from dask_kubernetes_helm.moving import groups, operatorpods, pods, services
 from dask_kubernetes_helm.moving.sheet import Sheet
 from dask_kubernetes_helm.moving.tracing import Ledger, Path, Tracked
-from dask_kubernetes_helm.translation import Translated
-from dask_kubernetes_helm.values import merge
+from dask_kubernetes_helm.podtemplates.translation import Translated
 
 API = "kubernetes.dask.org/"
 KINDS = ("DaskCluster", "DaskJob", "DaskWorkerGroup", "DaskAutoscaler")

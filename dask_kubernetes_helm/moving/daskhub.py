@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from dask_kubernetes_helm import translation
-from dask_kubernetes_helm.commands import Role
+from dask_kubernetes_helm.chartvalues.values import merge
 from dask_kubernetes_helm.moving import pods
 from dask_kubernetes_helm.moving.sheet import Sheet
 from dask_kubernetes_helm.moving.tracing import Ledger, Path, Tracked
-from dask_kubernetes_helm.values import merge
+from dask_kubernetes_helm.podtemplates import translation
+from dask_kubernetes_helm.podtemplates.commands import Role
 
 KEYS = ("jupyterhub", "dask-gateway", "dask-kubernetes")
 _BACKEND = ("gateway", "backend")

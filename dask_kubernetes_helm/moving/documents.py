@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from dask_kubernetes_helm import values, yamltext
+from dask_kubernetes_helm.chartvalues import values, yamltext
 from dask_kubernetes_helm.errors import InvalidTypeError, ValuesFileError
 from dask_kubernetes_helm.moving.tracing import Path
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from dask_kubernetes_helm.values import merge
+from dask_kubernetes_helm.chartvalues.values import merge
 
 _LONGEST = 20
 _OWN = ("adaptive", "daskResources")  # each group's own, never inherited

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dask_kubernetes_helm import podmodel, translation
-from dask_kubernetes_helm.commands import Role
+from dask_kubernetes_helm.chartvalues.values import merge
 from dask_kubernetes_helm.errors import PodTemplateError
 from dask_kubernetes_helm.moving import groups, pods
 from dask_kubernetes_helm.moving import helmchart_tables as tables
 from dask_kubernetes_helm.moving.helmchart_tables import Key
 from dask_kubernetes_helm.moving.sheet import Sheet
 from dask_kubernetes_helm.moving.tracing import Ledger, Path, Tracked, written
-from dask_kubernetes_helm.translation import Translated
-from dask_kubernetes_helm.values import merge
+from dask_kubernetes_helm.podtemplates import podmodel, translation
+from dask_kubernetes_helm.podtemplates.commands import Role
+from dask_kubernetes_helm.podtemplates.translation import Translated
 
 _SECTIONS: tuple[Path, ...] = (("scheduler",), ("worker",), ("webUI",))
 #: What a role's keys say of its pod, by key.

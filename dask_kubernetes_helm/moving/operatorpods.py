@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from dask_kubernetes_helm.commands import Role
 from dask_kubernetes_helm.errors import PodTemplateError
 from dask_kubernetes_helm.moving import pods
 from dask_kubernetes_helm.moving.sheet import Sheet
 from dask_kubernetes_helm.moving.tracing import Path, Tracked
-from dask_kubernetes_helm.translation import Translated
+from dask_kubernetes_helm.podtemplates.commands import Role
+from dask_kubernetes_helm.podtemplates.translation import Translated
 
 _WORKER_NAME = "DASK_WORKER_NAME"
 _IS_NAME = ("$(DASK_WORKER_NAME)", "$DASK_WORKER_NAME", "${DASK_WORKER_NAME}")

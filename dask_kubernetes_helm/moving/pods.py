@@ -10,12 +10,12 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from dask_kubernetes_helm import podmodel, translation
-from dask_kubernetes_helm.commands import Role
 from dask_kubernetes_helm.errors import PodTemplateError
 from dask_kubernetes_helm.moving.sheet import Sheet
 from dask_kubernetes_helm.moving.tracing import Ledger, Path, Tracked, written
-from dask_kubernetes_helm.translation import Translated
+from dask_kubernetes_helm.podtemplates import podmodel, translation
+from dask_kubernetes_helm.podtemplates.commands import Role
+from dask_kubernetes_helm.podtemplates.translation import Translated
 
 #: What makes a pod the one that it is, and what Kubernetes says of it.
 _BY_KUBERNETES = (

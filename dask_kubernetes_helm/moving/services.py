@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dask_kubernetes_helm.chartvalues.values import merge
 from dask_kubernetes_helm.moving.sheet import Sheet
 from dask_kubernetes_helm.moving.tracing import Tracked
-from dask_kubernetes_helm.values import merge
 
 _PORTS = {
     "tcp-comm": ("scheduler", "servicePort"),

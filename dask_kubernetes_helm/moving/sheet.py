@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dask_kubernetes_helm.chartvalues.values import merge
 from dask_kubernetes_helm.moving.target import Target
 from dask_kubernetes_helm.moving.tracing import Ledger, Path, Tracked
-from dask_kubernetes_helm.values import merge
 
 #: Keys that a container's command and arguments become.
 _FROM_WORDS = (

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dask_kubernetes_helm import schema
+from dask_kubernetes_helm.chartvalues import schema
+from dask_kubernetes_helm.chartvalues.violations import Violation
 from dask_kubernetes_helm.moving.tracing import Path
-from dask_kubernetes_helm.violations import Violation
 
 _NOTHING: Any = object()
 

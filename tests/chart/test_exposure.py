@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from dask_kubernetes_helm import contract, routing
+from dask_kubernetes_helm import contract
+from dask_kubernetes_helm.connections import routing
 from tests.chart.helm import Object, container, one, refusal, render
 
 GATEWAY = [{"name": "public", "namespace": "gateways"}]

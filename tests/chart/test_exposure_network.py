@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dask_kubernetes_helm.values import merge
+from dask_kubernetes_helm.chartvalues.values import merge
 from tests.chart.helm import Object
 from tests.chart.test_network import ANY, API, CLIENTS, COMM, DASHBOARD, INTERNET, OWN, RESTRICTED, WORKERS, Place
 

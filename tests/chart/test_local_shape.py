@@ -9,7 +9,7 @@ import kubernetes_validate
 import pytest
 
 from dask_kubernetes_helm import contract
-from dask_kubernetes_helm.values import merge
+from dask_kubernetes_helm.chartvalues.values import merge
 from tests.chart import monitoring
 from tests.chart.helm import CHART, EVERYTHING, NO_DASHBOARD, Object, one, refusal, render, run
 

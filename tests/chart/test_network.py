@@ -12,7 +12,7 @@ import kubernetes_validate
 import pytest
 
 from dask_kubernetes_helm import contract
-from dask_kubernetes_helm.values import merge
+from dask_kubernetes_helm.chartvalues.values import merge
 from tests.chart.helm import EVERYTHING, Object, one, refusal, render, text
 from tests.chart.policies import Party, Policies
 

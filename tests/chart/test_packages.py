@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dask_kubernetes_helm import contract
-from dask_kubernetes_helm.values import merge
+from dask_kubernetes_helm.chartvalues.values import merge
 from tests.chart.helm import Object, container, deployment, pod, refusal, render
 
 ROLES = ("scheduler", "worker")

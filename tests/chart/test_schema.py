@@ -11,7 +11,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from dask_kubernetes_helm.values import merge
+from dask_kubernetes_helm.chartvalues.values import merge
 from tests.chart import golden, monitoring, schema
 from tests.chart.helm import CHART, ENVIRONMENTS, EVERYTHING, VALUES, Object, attempt, render, run, text
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from dask_kubernetes_helm import contract
-from dask_kubernetes_helm.values import merge
+from dask_kubernetes_helm.chartvalues.values import merge
 from tests.chart.helm import CHART, ENVIRONMENTS, EVERYTHING, NO_DASHBOARD, VALUES, Object, render, run
 
 DEFAULTS: Object = yaml.safe_load((CHART / "values.yaml").read_text())

@@ -10,7 +10,7 @@ import kubernetes_validate
 import pytest
 
 from dask_kubernetes_helm import contract
-from dask_kubernetes_helm.values import merge
+from dask_kubernetes_helm.chartvalues.values import merge
 from tests.chart.helm import Object, one, refusal, render
 
 PREFIX = "DASK_DISTRIBUTED__COMM__"

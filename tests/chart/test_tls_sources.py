@@ -12,7 +12,7 @@ import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from dask_kubernetes_helm.values import merge
+from dask_kubernetes_helm.chartvalues.values import merge
 from tests.chart.helm import CHART, KUBERNETES, Object, made, one, refusal, render, run
 
 CERT_MANAGER: Object = {"tls": {"certManager": {"enabled": True}}}

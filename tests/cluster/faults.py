@@ -19,7 +19,7 @@ from aiohttp import ClientResponse, ClientTimeout, ClientWebSocketResponse, WSMs
 from yarl import URL
 
 from dask_kubernetes_helm.auth import KubeAuth, KubeConfig
-from dask_kubernetes_helm.transport import _session
+from dask_kubernetes_helm.kubeapi.transport import _session
 
 if TYPE_CHECKING:
     from typing_extensions import Self

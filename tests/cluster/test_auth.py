@@ -17,8 +17,8 @@ from distributed import Client
 
 from dask_kubernetes_helm import errors
 from dask_kubernetes_helm.auth import InCluster, KubeAuth, KubeConfig
-from dask_kubernetes_helm.helm import Helm
-from dask_kubernetes_helm.kube import Kube
+from dask_kubernetes_helm.helmcli.helm import Helm
+from dask_kubernetes_helm.kubeapi.kube import Kube
 
 from .conftest import Namespace, run, until
 from .workload import SMALL

@@ -16,8 +16,9 @@ import pytest
 from click.testing import CliRunner
 from distributed import Client
 
-from dask_kubernetes_helm import HelmCluster, contract, discovery, ownership
+from dask_kubernetes_helm import HelmCluster, contract, discovery
 from dask_kubernetes_helm.cli import main
+from dask_kubernetes_helm.releases import ownership
 
 from .conftest import Namespace, fresh_namespace, run, until
 from .terminal import CTRL_C, shown, terminal

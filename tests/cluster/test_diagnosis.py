@@ -17,7 +17,7 @@ from distributed import Client
 
 from dask_kubernetes_helm import HelmCluster, errors
 from dask_kubernetes_helm.diagnosis import losses
-from dask_kubernetes_helm.trouble import Trouble
+from dask_kubernetes_helm.waiting.trouble import Trouble
 
 from .conftest import Namespace, fresh_namespace, run, until
 from .workload import WORKERS, workers

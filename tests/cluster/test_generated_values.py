@@ -14,9 +14,10 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, Phase, assume, event, given, settings
 
-from dask_kubernetes_helm import contract, errors, schema
-from dask_kubernetes_helm.helm import join_surrogates
-from dask_kubernetes_helm.values import Layer
+from dask_kubernetes_helm import contract, errors
+from dask_kubernetes_helm.chartvalues import schema
+from dask_kubernetes_helm.chartvalues.values import Layer
+from dask_kubernetes_helm.helmcli.helm import join_surrogates
 from tests.chart import helm
 
 from . import madevalues

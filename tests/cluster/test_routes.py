@@ -13,8 +13,8 @@ import pytest
 from distributed import Client
 
 from dask_kubernetes_helm import HelmCluster, errors
-from dask_kubernetes_helm.release import Release
-from dask_kubernetes_helm.routing import Routing
+from dask_kubernetes_helm.connections.routing import Routing
+from dask_kubernetes_helm.releases.release import Release
 
 from .conftest import Namespace, run, until
 

@@ -8,7 +8,7 @@ from typing import Any
 from distributed import Client
 
 from dask_kubernetes_helm import HelmCluster, contract
-from dask_kubernetes_helm.values import merge
+from dask_kubernetes_helm.chartvalues.values import merge
 
 from .conftest import Namespace, run, until
 from .test_upgrading import CHART, named

@@ -18,10 +18,12 @@ import pytest
 from distributed import Client
 from hypothesis import HealthCheck, Phase, example, given, settings
 
-from dask_kubernetes_helm import contract, podmodel, schema
-from dask_kubernetes_helm.classic_plan import ClassicArguments
+from dask_kubernetes_helm import contract
+from dask_kubernetes_helm.chartvalues import schema
+from dask_kubernetes_helm.classic.plan import ClassicArguments
 from dask_kubernetes_helm.errors import TemplateWarning
-from dask_kubernetes_helm.helm import join_surrogates
+from dask_kubernetes_helm.helmcli.helm import join_surrogates
+from dask_kubernetes_helm.podtemplates import podmodel
 from tests.chart import helm
 
 from . import podspecs

@@ -18,7 +18,7 @@ import pytest
 from distributed import Client, wait
 
 from dask_kubernetes_helm import HelmCluster, contract
-from dask_kubernetes_helm.values import merge
+from dask_kubernetes_helm.chartvalues.values import merge
 
 from .conftest import Namespace, run, until
 from .workload import SMALL, WORKERS, array, recomputed, start_noted, started, workers

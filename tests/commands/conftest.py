@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from dask_kubernetes_helm import contract, kube, ownership
+from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.cli import main
 from dask_kubernetes_helm.errors import ForbiddenError, WorkloadNotFoundError
+from dask_kubernetes_helm.kubeapi import kube
+from dask_kubernetes_helm.releases import ownership
 
 OLD = "2026-01-01T00:00:00Z"
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from dask_kubernetes_helm.cli import changes
-from dask_kubernetes_helm.lifecycle import ManagedRelease
+from dask_kubernetes_helm.releases.lifecycle import ManagedRelease
 
 from .conftest import Namespace, invoke
 

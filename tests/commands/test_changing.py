@@ -11,7 +11,7 @@ import pytest
 
 from dask_kubernetes_helm.cli import sizing
 from dask_kubernetes_helm.errors import HelmError, ImagePullError
-from dask_kubernetes_helm.lifecycle import ManagedRelease
+from dask_kubernetes_helm.releases.lifecycle import ManagedRelease
 
 from .conftest import Namespace, deployment, invoke, owner, record
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from dask_kubernetes_helm import contract, schema
+from dask_kubernetes_helm import contract
+from dask_kubernetes_helm.chartvalues import schema
 from dask_kubernetes_helm.cli import main, settings
 from dask_kubernetes_helm.errors import ValuesSchemaError
 
@@ -127,8 +128,8 @@ def test_no_value_of_a_setting_is_told() -> None:
 
 def test_a_setting_outranks_files(dask: Namespace, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Environment, files and settings apply in this order; standard input is a file."""
-    from dask_kubernetes_helm.lifecycle import ManagedRelease
-    from dask_kubernetes_helm.values import merge
+    from dask_kubernetes_helm.chartvalues.values import merge
+    from dask_kubernetes_helm.releases.lifecycle import ManagedRelease
 
     seen = []
 

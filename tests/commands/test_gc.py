@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from dask_kubernetes_helm import survey
+from dask_kubernetes_helm.releases import survey
 
 from .conftest import Namespace, deployment, invoke, owner, record
 

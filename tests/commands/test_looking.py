@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dask_kubernetes_helm.cli import ports
-from dask_kubernetes_helm.release import Release
+from dask_kubernetes_helm.releases.release import Release
 
 from .conftest import Namespace, deployment, invoke, pod, record
 

@@ -1,0 +1,129 @@
+"""How a worker group's Deployment gets along, as it tells itself: its rollout, and how many of its pods are Ready.
+
+Belongs here: reading the Deployment and waiting for it. Never here: changing it, or reading pods (thousands of them).
+
+Source: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#deployment-status
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import time
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from dask_kubernetes_helm import contract
+from dask_kubernetes_helm.errors import KubernetesError, RolloutInProgressError, WorkloadNotFoundError
+from dask_kubernetes_helm.releases.release import Release
+
+Object = dict[str, Any]
+
+#: Seconds for which a count of Ready pods may not fall while it is too high; beyond, a pod of those in service has a
+#: trouble of its own. Kubernetes takes a minute to hear of thousands of pods, so no time for all of it would do.
+READY_TIMEOUT = 15.0
+#: Seconds after which the count is looked at again, as those in service change as well.
+_TICK = 0.5
+
+
+async def deployments(release: Release, group: str, patience: float) -> list[Object]:
+    """The group's Deployment, as a list of one.
+
+    Raises
+    ------
+    WorkloadNotFoundError
+        It is gone.
+    """
+    return (await _snapshot(release, group, patience))[0]
+
+
+async def _snapshot(release: Release, group: str, patience: float) -> tuple[list[Object], str]:
+    selector = contract.selector(release.name, contract.WORKER, group)
+    items, version = await release.kube.snapshot("deployments", selector, patience)
+    if not items:
+        raise WorkloadNotFoundError(
+            f"The Deployment of worker group {group} is gone", cure="Was the release removed by somebody else?"
+        )
+    return items, version
+
+
+async def finished(release: Release, group: str, timeout: float, patience: float) -> int:
+    """Wait until no rollout is under way; the number of pods asked for.
+
+    Raises
+    ------
+    RolloutInProgressError
+        It went on for longer than `timeout` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    deployment: Object = {}
+    async with contextlib.aclosing(_changes(release, group, patience)) as changes:
+        async for deployment in changes:
+            if not _is_rolling(deployment):
+                break
+            if time.monotonic() > deadline:
+                status = deployment.get("status", {})
+                raise RolloutInProgressError(
+                    f"A rollout of group {group} is under way: {status.get('updatedReplicas', 0)} of "
+                    f"{status.get('replicas', 0)} pods are new",
+                    cure="Wait for it, or take it back: kubectl rollout undo "
+                    f"deployment/{deployment['metadata']['name']}. Then try again.",
+                )
+    replicas: int = deployment["spec"].get("replicas", 1)
+    release.replicas[group] = replicas
+    release.ready[group] = deployment.get("status", {}).get("readyReplicas", 0)
+    return replicas
+
+
+def _is_rolling(deployment: Object) -> bool:
+    """Whether pods of an older template are there, which Kubernetes would shrink proportionally."""
+    status = deployment.get("status", {})
+    seen = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
+    return not seen or status.get("replicas", 0) > status.get("updatedReplicas", 0)
+
+
+async def ready(release: Release, group: str, patience: float) -> AsyncGenerator[int, None]:
+    """Numbers of Ready pods, whenever that changes and now and then; ends `READY_TIMEOUT` s after they fell last."""
+    lowest, deadline = math.inf, 0.0
+    async with contextlib.aclosing(_changes(release, group, patience)) as changes:
+        async for deployment in changes:
+            count = deployment.get("status", {}).get("readyReplicas", 0)
+            if count < lowest:
+                lowest, deadline = count, time.monotonic() + READY_TIMEOUT
+            yield count
+            if time.monotonic() > deadline:
+                return
+
+
+async def _changes(release: Release, group: str, patience: float) -> AsyncGenerator[Object, None]:
+    """The group's Deployment: as it is, whenever it changes, and the same again now and then."""
+    items, version = await _snapshot(release, group, patience)
+    deployment = items[0]
+    yield deployment
+    queue: asyncio.Queue[Object] = asyncio.Queue()
+    follower = asyncio.ensure_future(_follow(release, group, version, patience, queue))
+    try:
+        while True:
+            with contextlib.suppress(asyncio.TimeoutError):
+                deployment = await asyncio.wait_for(queue.get(), _TICK)
+            if follower.done():
+                follower.result()
+            yield deployment
+    finally:
+        follower.cancel()
+        await asyncio.gather(follower, return_exceptions=True)
+
+
+async def _follow(release: Release, group: str, version: str, patience: float, queue: asyncio.Queue[Object]) -> None:
+    """Watch, and begin again from a list where the watch ends."""
+    selector = contract.selector(release.name, contract.WORKER, group)
+    while True:
+        with contextlib.suppress(KubernetesError):
+            async with contextlib.aclosing(release.kube.watch("deployments", selector, version)) as changes:
+                async for kind, item in changes:
+                    if kind != "DELETED":
+                        queue.put_nowait(item)
+        await asyncio.sleep(_TICK)
+        items, version = await _snapshot(release, group, patience)
+        queue.put_nowait(items[0])
