@@ -33,12 +33,13 @@ from dask_kubernetes_helm.connections.lasting import LastingStream
 from dask_kubernetes_helm.connections.tunnel import Stream, Tunnel
 from dask_kubernetes_helm.kubeapi.kube import Kube
 
-PORT, RELAY, SIZE, PINGS = 9000, 9001, 64 << 20, 500
+PORT, RELAY, SIZE, PINGS = 9000, 9001, 256 << 20, 500
 _FILES = common.ROOT / "chart/files/dask_kubernetes_helm_pod"
+_PARTS = [(name, (_FILES / f"{name}.py").read_text()) for name in ("framing", "lasting", "pipes", "relay")]
 _SERVER = f"""
 import socket, sys, threading, types
 package = sys.modules["dask_kubernetes_helm_pod"] = types.ModuleType("dask_kubernetes_helm_pod")
-for name, source in {[(name, (_FILES / f"{name}.py").read_text()) for name in ("lasting", "pipes", "relay")]!r}:
+for name, source in {_PARTS!r}:
     module = sys.modules["dask_kubernetes_helm_pod." + name] = types.ModuleType(name)
     setattr(package, name, module)
     exec(source, module.__dict__)

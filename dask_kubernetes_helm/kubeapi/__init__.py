@@ -5,5 +5,5 @@ means (diagnosis), waiting (waiting), or knowing Dask.
 
 `kube` has the requests about objects, `asking` those about all else; `transport` is HTTP; `retrying` knows when one is
 worth repeating (pure); `resources` has the paths of kinds; `kubesaid` reads refusals; `portstream` is a stream to a
-port of a pod.
+port of a pod, and `spdy` has the frames of one of its protocols (pure).
 """

@@ -25,13 +25,15 @@ from dask_kubernetes_helm.errors import (
 )
 from dask_kubernetes_helm.kubeapi import kubesaid, resources
 from dask_kubernetes_helm.kubeapi.asking import Asking, Object
-from dask_kubernetes_helm.kubeapi.portstream import PortStream, abort
+from dask_kubernetes_helm.kubeapi.portstream import CHANNELS, TUNNEL, PortStream, abort
 from dask_kubernetes_helm.kubeapi.transport import USER_AGENT, Transport
 
 __all__ = ["USER_AGENT", "Kube", "Object"]
 
 #: What the API server answers where a JSON patch's test fails.
 _INVALID = 422
+#: What a port-forward may speak, the best first.
+PROTOCOLS = (TUNNEL, CHANNELS)
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
@@ -245,7 +247,13 @@ class Kube(Asking):
         Source: https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.34/ (connect portforward).
         """
         path = self._path("pods", pod, "portforward") + f"?ports={port}"
-        return await self._transport.websocket(path, "v4.channel.k8s.io")
+        stream = await self._transport.websocket(path, PROTOCOLS)
+        try:
+            await stream.open(port)
+        except BaseException:
+            stream.abort()
+            raise
+        return stream
 
 
 async def _lines(stream: aiohttp.StreamReader, *, rest: bool = False) -> AsyncGenerator[bytes, None]:

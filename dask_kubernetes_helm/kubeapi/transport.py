@@ -10,14 +10,14 @@ import asyncio
 import contextlib
 import functools
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import aiohttp
 
 from dask_kubernetes_helm.auth import Credentials
 from dask_kubernetes_helm.errors import ApiUnreachableError, KubeConfigError
-from dask_kubernetes_helm.kubeapi import kubesaid, retrying
+from dask_kubernetes_helm.kubeapi import kubesaid, portstream, retrying
 from dask_kubernetes_helm.kubeapi.portstream import PortStream, abort
 
 #: How the API server's audit log knows us.
@@ -170,8 +170,8 @@ class Transport:
             task.add_done_callback(functools.partial(_drop, drop))
             raise
 
-    async def websocket(self, path: str, protocol: str) -> PortStream:
-        """A websocket to the API server.
+    async def websocket(self, path: str, protocols: Sequence[str]) -> PortStream:
+        """A stream over a websocket to the API server, in the first of the protocols that it knows.
 
         Raises
         ------
@@ -181,7 +181,7 @@ class Transport:
         while True:
             used = await self._usable()
             try:
-                return await self._finish(self._upgrade(used, path, protocol), PortStream.abort)
+                return await self._finish(self._upgrade(used, path, protocols), PortStream.abort)
             except aiohttp.WSServerHandshakeError as error:
                 if error.status == _UNAUTHORIZED and not renewed and await self._renew(used):
                     renewed = True
@@ -192,11 +192,11 @@ class Transport:
                 if not await self._moved(used):
                     raise kubesaid.unreachable(error, used) from error
 
-    async def _upgrade(self, used: Credentials, path: str, protocol: str) -> PortStream:
-        return PortStream(
+    async def _upgrade(self, used: Credentials, path: str, protocols: Sequence[str]) -> PortStream:
+        return portstream.of(
             await self._session.ws_connect(
                 used.server + path,
-                protocols=(protocol,),
+                protocols=protocols,
                 headers={"User-Agent": USER_AGENT, **await used.headers()},
                 proxy=used.configuration.proxy,
                 server_hostname=used.configuration.tls_server_name or None,

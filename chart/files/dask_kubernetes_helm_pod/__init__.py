@@ -24,6 +24,7 @@ package that installs releases. The modules, from plain data to the outside::
     reaching    whether a process is there that says nothing
     leaving     a pod on its way out asks to be emptied first
     lasting     one end of a stream that outlives what carries it
+    framing     frames taken from bytes that arrive in any pieces
     pipes       a connection, read and written without copies
     relay       clients' connections to the scheduler, which stay while their port-forward is cut
     renewing    new certificates taken up while running

@@ -12,9 +12,10 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections import deque
-from collections.abc import Iterator
 from time import monotonic
 from typing import Protocol
+
+from dask_kubernetes_helm_pod.framing import Frames, Head
 
 #: What a greeting says of the stream: it may be new; it must be known; it is not known (any more).
 NEW, KNOWN, GONE = 0, 1, 2
@@ -25,7 +26,7 @@ GREETING = _GREETING.size
 #: Kinds of frames: bytes; how many have arrived; a question for that; the end of this direction.
 _DATA, _ACK, _PING, _END = range(4)
 #: Bytes that may be on their way without being acknowledged, and after how many they are.
-_WINDOW, _ACK_EVERY = 8 << 20, 1 << 19
+_WINDOW, _ACK_EVERY = 8 << 20, 1 << 21
 #: Bytes that may wait to be read here.
 _WAITING = 1 << 20
 
@@ -57,6 +58,11 @@ def read_greeting(data: bytes) -> tuple[int, bytes, int]:
     if magic != _MAGIC:
         raise ConnectionError("what answers there does not know lasting streams")
     return said, name, received
+
+
+def _understand(head: bytes) -> Head[int]:
+    kind, length = _HEAD.unpack(head)
+    return Head(kind, length, streams=kind == _DATA)
 
 
 class End:
@@ -190,10 +196,10 @@ class End:
                 await self._wake.wait()
 
     async def _receive(self, carrier: Carrier) -> None:
-        frames = _Frames()
+        frames = Frames(_HEAD.size, _understand)
         while data := await carrier.read():
             self.heard = monotonic()
-            for kind, content in frames.feed(data):
+            for kind, content, _ in frames.feed(data):
                 if kind == _DATA:
                     self._take(content)
                 elif kind == _ACK:
@@ -216,37 +222,3 @@ class End:
         self._waiting_size += len(content)
         self.received += len(content)
         self._filled.set()
-
-
-class _Frames:
-    """Takes what arrives apart; content comes in pieces as it does, but numbers whole."""
-
-    def __init__(self) -> None:
-        self._head, self._number = bytearray(), bytearray()
-        self._kind = self._left = 0
-
-    def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Frames and parts of them, by kind."""
-        position = 0
-        while position < len(data):
-            if not self._left:
-                part = data[position : position + _HEAD.size - len(self._head)]
-                self._head += part
-                position += len(part)
-                if len(self._head) < _HEAD.size:
-                    return
-                self._kind, self._left = _HEAD.unpack(self._head)
-                self._head.clear()
-                if not self._left:
-                    yield self._kind, b""
-                continue
-            part = data[position : position + self._left]
-            position += len(part)
-            self._left -= len(part)
-            if self._kind == _DATA:
-                yield _DATA, part
-                continue
-            self._number += part
-            if not self._left:
-                yield self._kind, bytes(self._number)
-                self._number.clear()
