@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import re
 import subprocess
 import sys
 import zipfile
@@ -16,6 +18,7 @@ from dask_kubernetes_helm.rights import permissions
 from tests import versions
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "dask_kubernetes_helm"
 NEEDED = list(dict.fromkeys(permissions.installing({}, outside=True)))
 
 
@@ -33,6 +36,19 @@ def test_one_tree_of_errors() -> None:
             assert issubclass(item, errors.HelmClusterError | Warning)
             assert name in (errors.__doc__ or "").split()
             assert item.__doc__
+
+
+FOLDERS = sorted(path.parent for path in PACKAGE.glob("*/__init__.py"))
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_folder_says_what_it_is_for(folder: Path) -> None:
+    """Each folder of the package opens with what belongs to it, what never does, and each of its modules by name."""
+    said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
+    assert "Belongs here: " in said
+    assert "Never here: " in said
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    assert modules <= set(re.findall(r"`(\w+)`", said))
 
 
 @pytest.mark.parametrize("verb", ["scale", "upgrade", "wait_for_workers", "get_logs", "diagnose", "lost_workers"])

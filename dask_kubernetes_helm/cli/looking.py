@@ -1,6 +1,6 @@
 """`dask helm list`, `status`, `logs` and `diagnose`: how releases stand. None of these needs a scheduler that answers.
 
-Belongs here: what these are told, and what they print. Never here: what a state means (overview.py, diagnosis.py).
+Belongs here: what these are told, and what they print. Never here: what a state means (overview.py, diagnosis).
 """
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
 """What can go wrong, in our words: the one tree of exceptions.
 
 Belongs here: a class per meaning that a caller may want to catch. Never here: imports, or text about one
-particular failure (that is said where it is raised). The tree::
+particular failure (that is said where it is raised).
+
+`base` is the root; `given` has those about what a caller gave, `service` about Helm, the API and scaling, `pods` about
+pods that don't come up or aren't reached. The tree::
 
     HelmClusterError                     everything that this package raises on purpose
       InvalidArgumentError               a value that can't be meant (also a ValueError)

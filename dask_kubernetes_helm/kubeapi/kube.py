@@ -1,7 +1,7 @@
 """The door to the Kubernetes API: every request that this package makes about objects; asking.py has the rest.
 
-Belongs here: one method per thing that we ask of the API, on plain JSON objects. Never here: deciding (what a
-pod's state means is diagnosis.py's), knowing Dask, or HTTP (transport.py). The `kubernetes` library gives
+Belongs here: one method per thing that we ask of the API, on plain JSON objects. Never here: deciding what
+a pod's state means (diagnosis), knowing Dask, or HTTP (transport.py). The `kubernetes` library gives
 configuration, authentication and TLS; its generated models are left out: parsing hundreds of pods into them costs more
 than the requests, and they differ between its major versions.
 

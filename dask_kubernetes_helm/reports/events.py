@@ -1,7 +1,7 @@
 """What Kubernetes tells of a release's objects: its events, folded and in order.
 
 Belongs here: which events are a release's, on plain data, and how they read. Never here: asking for them
-(inventory.py), or what they mean (diagnosis.py).
+(inventory.py), or what they mean (diagnosis).
 
 Source: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/.
 """

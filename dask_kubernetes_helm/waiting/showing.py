@@ -1,6 +1,6 @@
 """What is shown of a release's pods while something is awaited: how many are how far.
 
-Belongs here: from pods to rows. Never here: the display (progress.py), or what a pod's state means (diagnosis.py).
+Belongs here: from pods to rows. Never here: the display (progress.py), or what a pod's state means (diagnosis).
 """
 
 from __future__ import annotations

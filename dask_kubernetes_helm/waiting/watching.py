@@ -1,6 +1,6 @@
 """Waiting while watching: a release's pods and Deployments as they change, and the cause where they can't come up.
 
-Belongs here: watches, deadlines, and raising what diagnosis.py finds. Never here: what to wait for.
+Belongs here: watches, deadlines, and raising what diagnosis finds. Never here: what to wait for.
 """
 
 from __future__ import annotations
