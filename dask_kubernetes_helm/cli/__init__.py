@@ -3,9 +3,9 @@
 Belongs here: which commands there are; a module per family has them. Never here: a command itself. In the package's
 modules belongs what a terminal needs: options, printing, exit codes; never requests, or what answers mean.
 
-`changing` has create and upgrade, `looking` list, status, logs and diagnose, `sizing` scale and adapt, `ports` dashboard,
-`removing` delete and gc, `files` convert and rbac, `valuing` values. All stand on `frame`: places, errors, exit codes.
-`tables` print; `changes` compares manifests (pure); `settings` reads `--set`; `completing` is for shells.
+`changing` has create and upgrade, `looking` list, status, logs and diagnose, `sizing` scale and adapt, `ports`
+dashboard, `removing` delete and gc, `files` convert and rbac, `valuing` values. All stand on `frame`: places, errors,
+exit codes. `tables` print; `changes` compares manifests (pure); `settings` reads `--set`; `completing` is for shells.
 
 Every `dask` command imports this package, so what is slow is imported where it is needed.
 """

@@ -4,7 +4,7 @@ Belongs here: what a key of theirs is here, and why some is nothing. Never here:
 or what a pod template means (translation.py).
 
 `conversion` is the way from a file's text to values, and `report` what is told of it. Each kind of file has a module:
-`helmchart` (with `helmchart_tables`), `daskhub`, `classic`, `daskcluster`. These share `pods`, `operatorpods`, `services`
-and `groups`. `sheet` are the values under way; `target` knows the chart; `documents` reads and writes YAML; `tracing`
-keeps the account of each leaf.
+`helmchart` (with `helmchart_tables`), `daskhub`, `classic`, `daskcluster`. These share `pods`, `operatorpods`,
+`services` and `groups`. `sheet` are the values under way; `target` knows the chart; `documents` reads and writes YAML;
+`tracing` keeps the account of each leaf.
 """
