@@ -51,8 +51,6 @@ class PortStream:
 
         Raises
         ------
-        KubernetesError
-            The kubelet could not reach the port.
         OSError, asyncio.TimeoutError
         """
 
@@ -170,9 +168,9 @@ class TunnelStream(PortStream):
         await self._websocket.close()
 
     async def _until_replied(self) -> None:
-        while not self._replied:
+        while not self._replied and not self._error:  # which the first read tells
             if self._ended:
-                raise _unanswered(self._error) if self._error else ConnectionResetError("the port-forward was refused")
+                raise ConnectionResetError("the port-forward was refused")
             await self._receive()
 
     async def _receive(self) -> None:

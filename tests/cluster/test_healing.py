@@ -13,7 +13,7 @@ from dask_kubernetes_helm import HelmCluster
 
 from .conftest import Namespace, fresh_namespace, until
 from .faults import FORWARD, Proxy
-from .workload import SMALL
+from .workload import SMALL, connections
 
 CUTS, TASKS = 10, 500
 #: Seconds that a connection may take to be there again once it can be; several times what it takes.
@@ -27,15 +27,6 @@ def square(number: int) -> int:
 
 # The pods don't have the tests, and what is of `__main__` is sent to them whole.
 square.__module__ = "__main__"
-
-
-def accepted(dask_scheduler) -> tuple[int, int]:
-    """How many clients have connected so far, and how many tasks were computed."""
-    computed = sum(prefix.state_counts["memory"] for prefix in dask_scheduler.task_prefixes.values())
-    return dask_scheduler._client_connections_added_total, computed
-
-
-accepted.__module__ = "__main__"
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +62,7 @@ def client(cluster: HelmCluster, proxy: Proxy) -> Iterator[Client]:
 
 def test_a_computation_outlives_cuts(cluster: HelmCluster, client: Client, proxy: Proxy) -> None:
     """Ten cuts and three API servers that are away for a second: the result is right, and the client never knew."""
-    before, health = client.run_on_scheduler(accepted)[0], cluster.connection.health
+    before, health = connections(client), cluster.connection.health
     futures = client.map(square, range(TASKS), pure=False)
     total = client.submit(sum, futures)
     for number in range(CUTS + 3):
@@ -79,7 +70,7 @@ def test_a_computation_outlives_cuts(cluster: HelmCluster, client: Client, proxy
         proxy.go_away(1 if number >= CUTS else 0)
         until(lambda seen=seen: health.reconnections > seen and health.state == "open", 30)
     assert total.result(timeout=120) == sum(number * number for number in range(TASKS))
-    assert client.run_on_scheduler(accepted)[0] == before
+    assert connections(client) == before
     assert cluster.connection.state == "open"
     assert cluster.connection.reconnections >= CUTS
 

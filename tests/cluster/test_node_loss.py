@@ -22,7 +22,7 @@ from tests.rig.settings import Settings
 
 from .conftest import until
 from .test_leaving import SPREAD
-from .workload import SMALL, array, recomputed, retired, start_noted, started, workers
+from .workload import SMALL, array, connections, recomputed, retired, start_noted, started, workers
 
 pytestmark = [pytest.mark.rig, pytest.mark.timeout(600)]
 FOURTH = Settings(3)
@@ -102,6 +102,27 @@ def test_the_api_server_away_for_all(
         first, *mended = cluster.scaling_history()
         assert (first["outcome"], first["to"], len(first["left"])) == ("done", 2, 2)
         assert all(entry["outcome"] == "mended" for entry in mended)
+
+
+def test_an_api_server_that_restarts(make: Callable[..., HelmCluster], fourth: Settings) -> None:
+    """It is killed and started again three times in one computation: the client never knew, and each task ran once."""
+    cluster = make(2)
+    (server,) = (daemon for daemon in controlplane.daemons(fourth) if daemon.name == "kube-apiserver")
+    health = cluster.connection.health
+    with Client(cluster) as client:
+        before = connections(client)
+        futures = client.map(start_noted, range(600), seconds=0.1, pure=False)
+        for _ in range(3):
+            seen = health.reconnections
+            server.signal(signal.SIGKILL)
+            until(lambda: server.pid() is None)
+            server.start()
+            until(lambda seen=seen: health.reconnections > seen and health.state == "open", 60)
+        assert not all(future.done() for future in futures), "it was too short to tell anything"
+        assert client.gather(futures) == list(range(600))
+        assert started(client) == list(range(600))
+        assert connections(client) == before
+    cluster.scale(1)
 
 
 def test_a_lost_node(make: Callable[..., HelmCluster], fourth: Settings) -> None:

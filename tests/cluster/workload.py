@@ -61,6 +61,15 @@ def started(client: Client) -> list[int]:
     return sorted(index for _, index in client.get_events("started") or ())
 
 
+def connections(client: Client) -> int:
+    """How many clients have connected to the scheduler so far."""
+
+    def count(dask_scheduler: Any) -> int:
+        return int(dask_scheduler._client_connections_added_total)
+
+    return int(client.run_on_scheduler(count))
+
+
 def recomputed(client: Client) -> int:
     """Results that were lost while somebody wanted them, by the scheduler's own log."""
 
