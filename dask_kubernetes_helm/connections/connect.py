@@ -225,12 +225,5 @@ def _node(pod: Object) -> str:
 
 
 async def accepts(host: str, port: int, timeout: float) -> bool:
-    """Whether a connection can be made."""
-    try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), timeout)
-    except (OSError, asyncio.TimeoutError):
-        return False
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
-    return True
+    """Whether a connection can be made within so many seconds, as pods ask it of each other."""
+    return bool(await contract.pod_module("reaching").accepts(host, port, timeout))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Protocol
 
 from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.errors import HelmClusterError, PortInUseError
@@ -105,7 +105,7 @@ class Tunnel:
         if stream is None:
             return
         try:
-            await _until_one_ends(_lead(local, stream), _lead(stream, local))
+            await contract.pod_module("pipes").until_one_ends(_lead(local, stream), _lead(stream, local))
             await stream.close()
         finally:
             stream.abort()  # at close() the pod may be gone, and would never answer a polite closing
@@ -125,19 +125,6 @@ async def _unless(left: asyncio.Event, dialling: Awaitable[Stream]) -> Stream | 
     if not isinstance(late, BaseException):  # it came in the very moment
         late.abort()
     return None
-
-
-async def _until_one_ends(*directions: Coroutine[Any, Any, None]) -> None:
-    """Run all until one has ended, and end the others."""
-    tasks = [asyncio.create_task(direction) for direction in directions]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _lead(source: Pipe | Stream, target: Pipe | Stream) -> None:

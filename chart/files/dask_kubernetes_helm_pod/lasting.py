@@ -16,6 +16,7 @@ from time import monotonic
 from typing import Protocol
 
 from dask_kubernetes_helm_pod.framing import Frames, Head
+from dask_kubernetes_helm_pod.pipes import until_one_ends
 
 #: What a greeting says of the stream: it may be new; it must be known; it is not known (any more).
 NEW, KNOWN, GONE = 0, 1, 2
@@ -158,15 +159,7 @@ class End:
             self._kept[0] = self._kept[0][arrived - self._base :]
             self._size, self._base = self._size - (arrived - self._base), arrived
         self._next, self._acknowledged, self.heard = 0, self.received, monotonic()
-        tasks = [asyncio.ensure_future(way) for way in (self._receive(carrier), self._send(carrier))]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await until_one_ends(self._receive(carrier), self._send(carrier))
 
     def _acknowledge(self, arrived: int) -> None:
         """Forget what has arrived; what has in part is kept whole."""

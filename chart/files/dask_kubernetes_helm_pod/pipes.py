@@ -1,14 +1,15 @@
 """A TCP connection read and written by coroutines, which hands on what arrives as it came.
 
 asyncio's own streams make room for 256 KiB whenever something arrives, and copy each byte thrice. Belongs here: one
-connection. Never here: where bytes go. Python's end of a port-forward uses it as well.
+connection, and its two directions run together. Never here: where bytes go. Python's end of a port-forward uses it as
+well.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 #: Bytes that may wait to be read before the other side is slowed down.
@@ -130,3 +131,16 @@ class Pipe(asyncio.BufferedProtocol):
         self._ended = True
         self.left.set()
         self._some.set()
+
+
+async def until_one_ends(*directions: Coroutine[Any, Any, None]) -> None:
+    """Run all until one has ended, and end the others; raises what that one did."""
+    tasks = [asyncio.ensure_future(direction) for direction in directions]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
