@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.rights.permissions import FORWARD, Permission, installing
@@ -47,6 +47,72 @@ def _on(verbs: Iterable[str], *kinds: tuple[str, str]) -> tuple[Permission, ...]
     return tuple(Permission(verb, group, resource) for group, resource in kinds for verb in verbs)
 
 
+_WATCHING = ("list", "watch")
+_INSTALLING = tuple(dict.fromkeys([*_on(("patch",), *contract.INSTALLED[:4]), *installing(_WITHOUT, outside=False)]))
+#: The Secret of a release's certificates, whichever that is.
+_CERTIFICATES = Permission("get", "", "secrets")
+
+#: All features, from what most need to what few do.
+_FEATURES = (
+    Feature(
+        "attach, watch", (*_on(_WATCHING, ("", "pods"), ("apps", "deployments")), *_on(["list"], ("", "services")))
+    ),
+    Feature("scale", _on(("get", "patch"), ("apps", "deployments/scale"))),
+    Feature(
+        "port-forward",
+        tuple(FORWARD),
+        "Needed outside the cluster, unless the Service is of type LoadBalancer or NodePort.",
+    ),
+    Feature("encryption", (_CERTIFICATES,), "Give security= with certificates of your own."),
+    Feature("logs", _on(("get",), ("", "pods/log")), "Errors have no log lines, and get_logs() none of the pods."),
+    Feature("events", _on(_WATCHING, ("", "events")), "Causes are told as far as pods and Deployments have them."),
+    Feature(
+        "install, upgrade, remove",
+        _INSTALLING,
+        "Attach by HelmCluster.from_name to what others have installed.",
+    ),
+    Feature(
+        "adapt, tidy up (the agent's Role)",
+        _on(_FULL, *contract.RBAC),
+        "agent.enabled=false installs a release that can't adapt.",
+    ),
+    Feature(
+        "network policies",
+        _on(_FULL, contract.POLICIES),
+        "networkPolicy.enabled=false installs a release that anybody may talk to.",
+    ),
+    Feature(
+        "disruption budgets",
+        _on(_FULL, contract.PDB),
+        "scheduler.podDisruptionBudget.enabled=false: a drained node takes the scheduler along.",
+    ),
+    Feature(
+        "jupyter's volume",
+        _on(_FULL, contract.CLAIMS),
+        "Needed only with jupyter.persistence.enabled.",
+        optional=True,
+    ),
+    Feature(
+        "ingress",
+        _on(_FULL, contract.ROUTES["ingress"]),
+        "Needed only with webUI.ingress or jupyter.ingress.",
+        optional=True,
+    ),
+    Feature(
+        "gateway routes",
+        _on(_FULL, contract.ROUTES["httpRoute"]),
+        "Needed only with webUI.httpRoute or jupyter.httpRoute.",
+        optional=True,
+    ),
+    Feature(
+        "monitors and alerts",
+        _on(_FULL, *contract.MONITORS.values()),
+        "Needed only with metrics.*.enabled.",
+        optional=True,
+    ),
+)
+
+
 def table(certificates: str = "") -> tuple[Feature, ...]:
     """All features, from what most need to what few do.
 
@@ -60,66 +126,9 @@ def table(certificates: str = "") -> tuple[Feature, ...]:
     >>> [str(item) for item in table()[1].needed]
     ['get deployments/scale.apps', 'patch deployments/scale.apps']
     """
-    watching = ("list", "watch")
-    installed = [*_on(("patch",), *contract.INSTALLED[:4]), *installing(_WITHOUT, outside=False)]
-    tls = Permission("get", "", "secrets", certificates)
-    return (
-        Feature(
-            "attach, watch", (*_on(watching, ("", "pods"), ("apps", "deployments")), *_on(["list"], ("", "services")))
-        ),
-        Feature("scale", _on(("get", "patch"), ("apps", "deployments/scale"))),
-        Feature(
-            "port-forward",
-            tuple(FORWARD),
-            "Needed outside the cluster, unless the Service is of type LoadBalancer or NodePort.",
-        ),
-        Feature("encryption", (tls,), "Give security= with certificates of your own."),
-        Feature("logs", _on(("get",), ("", "pods/log")), "Errors have no log lines, and get_logs() none of the pods."),
-        Feature("events", _on(watching, ("", "events")), "Causes are told as far as pods and Deployments have them."),
-        Feature(
-            "install, upgrade, remove",
-            tuple(dict.fromkeys(installed)),
-            "Attach by HelmCluster.from_name to what others have installed.",
-        ),
-        Feature(
-            "adapt, tidy up (the agent's Role)",
-            _on(_FULL, *contract.RBAC),
-            "agent.enabled=false installs a release that can't adapt.",
-        ),
-        Feature(
-            "network policies",
-            _on(_FULL, contract.POLICIES),
-            "networkPolicy.enabled=false installs a release that anybody may talk to.",
-        ),
-        Feature(
-            "disruption budgets",
-            _on(_FULL, contract.PDB),
-            "scheduler.podDisruptionBudget.enabled=false: a drained node takes the scheduler along.",
-        ),
-        Feature(
-            "jupyter's volume",
-            _on(_FULL, contract.CLAIMS),
-            "Needed only with jupyter.persistence.enabled.",
-            optional=True,
-        ),
-        Feature(
-            "ingress",
-            _on(_FULL, contract.ROUTES["ingress"]),
-            "Needed only with webUI.ingress or jupyter.ingress.",
-            optional=True,
-        ),
-        Feature(
-            "gateway routes",
-            _on(_FULL, contract.ROUTES["httpRoute"]),
-            "Needed only with webUI.httpRoute or jupyter.httpRoute.",
-            optional=True,
-        ),
-        Feature(
-            "monitors and alerts",
-            _on(_FULL, *contract.MONITORS.values()),
-            "Needed only with metrics.*.enabled.",
-            optional=True,
-        ),
+    named = replace(_CERTIFICATES, name=certificates)
+    return tuple(
+        replace(item, needed=tuple(named if one is _CERTIFICATES else one for one in item.needed)) for item in _FEATURES
     )
 
 
