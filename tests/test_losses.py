@@ -193,6 +193,22 @@ async def noted(kube: Kube, monkeypatch: pytest.MonkeyPatch) -> losing.Register:
     return register
 
 
+def test_losses_are_shown_as_a_table() -> None:
+    """A terminal and a notebook show one row for each, also of a part of them; programs get plain data."""
+    when = datetime(2026, 11, 26, 21, tzinfo=timezone.utc)
+    found = losses.LostWorkers(
+        losses.LostWorker(name, name, "default", when, "Evicted", "the node was <low>") for name in ("w-1", "w-2")
+    )
+    header, *rows = str(found[1:]).splitlines()
+    assert (header.split(), rows) == (
+        ["WHEN", "WORKER", "REASON", "MESSAGE"],
+        [f"{when}  w-2     Evicted  the node was <low>"],
+    )
+    assert "the node was &lt;low&gt;" in found._repr_html_()
+    assert [item["pod"] for item in found.to_dict()] == ["w-1", "w-2"]
+    assert repr(found[:0]) == "No worker was lost."
+
+
 async def test_losses_are_noted_and_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """A loss is noted once and logged, but for what was asked for; a watch goes on where the last one ended."""
     killed = worker(containerStatuses=[{"name": "worker", "state": {"running": {}}, "lastState": ended()}])

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from dask_kubernetes_helm import contract
+from dask_kubernetes_helm import contract, tables
 from dask_kubernetes_helm.diagnosis import happenings
 from dask_kubernetes_helm.diagnosis.phases import is_ready
 from dask_kubernetes_helm.diagnosis.pods import limit_of
@@ -87,6 +87,17 @@ class LostWorker:
     def to_dict(self) -> dict[str, Any]:
         """Plain data, with the time as ISO 8601."""
         return {**dataclasses.asdict(self), "when": self.when.isoformat()}
+
+
+class LostWorkers(tables.Listing[LostWorker]):
+    """Workers that were lost, the newest last; a table as text and in a notebook."""
+
+    HEADER = ("WHEN", "WORKER", "REASON", "MESSAGE")
+    NOTHING = "No worker was lost."
+
+    def cells(self, item: LostWorker) -> list[str]:
+        """What a row has."""
+        return [item.when.isoformat(" ", "seconds"), item.pod, item.reason, item.message]
 
 
 def _lost(pod: Object, when: datetime, reason: str, message: str) -> LostWorker:
@@ -206,7 +217,7 @@ def _owned(lost: LostWorker, events: list[Object], current: set[str]) -> LostWor
 
 def account(
     seen: Iterable[LostWorker], told: Iterable[LostWorker], journal: Iterable[Mapping[str, Any]] = ()
-) -> list[LostWorker]:
+) -> LostWorkers:
     """One entry for each loss, the newest last.
 
     Parameters
@@ -231,7 +242,7 @@ def account(
             known = found.get((name, None))
             if known is None or known.reason in INTENDED:
                 found[name, None] = _by_journal(name, entry, known)
-    return sorted(found.values(), key=lambda lost: lost.when)
+    return LostWorkers(sorted(found.values(), key=lambda lost: lost.when))
 
 
 def _is_removal(lost: LostWorker) -> bool:

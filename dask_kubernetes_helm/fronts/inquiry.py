@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from distributed.deploy import Cluster
 
 if TYPE_CHECKING:
-    from dask_kubernetes_helm.diagnosis.losses import LostWorker
+    from dask_kubernetes_helm.diagnosis.losses import LostWorkers
     from dask_kubernetes_helm.diagnosis.report import Diagnosis
     from dask_kubernetes_helm.releases.lifecycle import ManagedRelease
     from dask_kubernetes_helm.waiting.losing import Register
@@ -98,10 +98,10 @@ class Inquiry(Cluster):
 
         Returns
         -------
-        list of LostWorker
-            Each with `name`, `pod`, `group`, `when`, `reason` (``"OOMKilled"``, ``"Evicted"``, ``"NodeGone"``,
-            ``"Preempted"``, ``"ScaledDown"``, ``"Replaced"``, ``"Deleted"``, ``"Error"``...) and `message`, the newest
-            last.
+        LostWorkers
+            A list that is shown as a table, each item with `name`, `pod`, `group`, `when`, `reason` (``"OOMKilled"``,
+            ``"Evicted"``, ``"NodeGone"``, ``"Preempted"``, ``"ScaledDown"``, ``"Replaced"``, ``"Deleted"``,
+            ``"Error"``...) and `message`, the newest last.
 
         Raises
         ------
@@ -109,12 +109,13 @@ class Inquiry(Cluster):
 
         Examples
         --------
-        >>> print(cluster.lost_workers()[-1])  # doctest: +SKIP
-        2026-11-26 21:00:00+00:00 demo-worker-default-5d4f-x7 OOMKilled: killed for its memory; its limit is 2Gi
+        >>> cluster.lost_workers()  # doctest: +SKIP
+        WHEN                       WORKER                       REASON     MESSAGE
+        2026-11-26 21:00:00+00:00  demo-worker-default-5d4f-x7  OOMKilled  killed for its memory; its limit is 2Gi
         """
         return self.sync(self._lost_workers)
 
-    async def _lost_workers(self) -> list[LostWorker]:
+    async def _lost_workers(self) -> LostWorkers:
         release, journal = self._open_release(), list[dict[str, Any]]()
         with contextlib.suppress(OSError, asyncio.TimeoutError):
             journal = await asyncio.wait_for(self._scaling_history(), _ANSWER)

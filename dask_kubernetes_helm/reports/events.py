@@ -18,7 +18,6 @@ from dask_kubernetes_helm import moments, tables
 
 Object = Mapping[str, Any]
 
-_HEADER = ("WHEN", "TYPE", "REASON", "OBJECT", "COUNT", "MESSAGE")
 #: What Kubernetes makes names' random ends of.
 _RANDOM = "[bcdfghjklmnpqrstvwxz2456789]"
 #: Times of events are whole seconds.
@@ -64,32 +63,16 @@ class Event:
         return {**asdict(self), "when": self.when.isoformat()}
 
 
-class Events(list[Event]):
+class Events(tables.Listing[Event]):
     """Events, the newest last; a table as text and in a notebook."""
 
-    def __str__(self) -> str:
-        """As a table."""
-        return tables.text(_HEADER, self._rows()) if self else "No events."
+    HEADER = ("WHEN", "TYPE", "REASON", "OBJECT", "COUNT", "MESSAGE")
+    NOTHING = "No events."
 
-    __repr__ = __str__
-
-    def __getitem__(self, place: Any) -> Any:
-        """One, or some as a table of their own."""
-        found = super().__getitem__(place)
-        return Events(found) if isinstance(place, slice) else found
-
-    def _repr_html_(self) -> str:
-        return tables.as_html(_HEADER, self._rows()) if self else "<p>No events.</p>"
-
-    def to_dict(self) -> list[dict[str, Any]]:
-        """As plain data."""
-        return [event.to_dict() for event in self]
-
-    def _rows(self) -> list[list[str]]:
-        return [
-            [_clock(item.when), item.type, item.reason, f"{item.kind}/{item.name}", str(item.count), item.message]
-            for item in self
-        ]
+    def cells(self, item: Event) -> list[str]:
+        """What a row has."""
+        about = f"{item.kind}/{item.name}"
+        return [_clock(item.when), item.type, item.reason, about, str(item.count), item.message]
 
 
 def folded(items: Iterable[Object], since: datetime | None = None) -> Events:

@@ -135,7 +135,7 @@ class Sights:
 
     async def lost_workers(
         self, seen: Iterable[losses.LostWorker] = (), journal: Iterable[Mapping[str, Any]] = ()
-    ) -> list[losses.LostWorker]:
+    ) -> losses.LostWorkers:
         """Workers that were lost, by what was seen, by the journal, and by what Kubernetes remembers."""
         remembered, told = (await checkup.Evidence.gather(self.kube, self.name)).lost()
         return losses.account([*remembered, *seen], told, journal)
