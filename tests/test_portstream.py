@@ -43,7 +43,7 @@ async def dialled(speak: Speak, protocol: str = TUNNEL) -> AsyncIterator[PortStr
     """A stream to a server that takes this protocol, and speaks so."""
 
     async def upgrade(request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(protocols=(protocol,))
+        socket = web.WebSocketResponse(protocols=(protocol,), max_msg_size=0)
         await socket.prepare(request)
         await speak(socket)
         await socket.close()
@@ -153,6 +153,24 @@ async def test_a_stream_that_is_refused(answer: bytes) -> None:
     with pytest.raises(ConnectionResetError, match="refused"):
         async with dialled(speak):
             pass
+
+
+async def test_much_at_once_is_cut() -> None:
+    """More than a frame can say the length of goes in several, and arrives whole."""
+    sent, frames, taken = bytes(range(250)) * 70_000, spdy.frames(), bytearray()
+
+    async def speak(socket: web.WebSocketResponse) -> None:
+        await socket.receive()
+        await socket.send_bytes(reply(DATA))
+        while len(taken) < len(sent):
+            for kind, content, _ in frames.feed((await socket.receive()).data):
+                assert kind == (DATA, False)
+                taken.extend(content)
+
+    async with dialled(speak) as stream:
+        await stream.write(sent[:1000], sent[1000:])
+        assert await stream.read() == b""
+    assert taken == sent
 
 
 async def test_closing_waits_until_the_pod_has_all() -> None:

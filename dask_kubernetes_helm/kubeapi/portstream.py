@@ -157,6 +157,11 @@ class TunnelStream(PortStream):
     async def write(self, *parts: bytes) -> None:
         """Send bytes; waits while the connection is congested."""
         length = sum(len(part) for part in parts)
+        if length > spdy.LONGEST:
+            whole = b"".join(parts)
+            for begin in range(0, length, spdy.LONGEST):
+                await self.write(whole[begin : begin + spdy.LONGEST])
+            return
         await self._websocket.send_bytes(b"".join((spdy.data_head(_DATA_STREAM, length), *parts)))
 
     async def _take_leave(self) -> None:

@@ -25,7 +25,8 @@ SYN_STREAM, SYN_REPLY, RST_STREAM, PING, GOAWAY = (_CONTROL | number for number 
 #: The flag by which a side says that a stream has no more from it.
 FIN = 0x01
 _HEAD, _NUMBER, _STREAM = struct.Struct("!II"), struct.Struct("!I"), struct.Struct("!IIBB")
-_LENGTH = 0xFFFFFF
+#: The most bytes that a frame can have.
+LONGEST = 0xFFFFFF
 
 
 class Kind(NamedTuple):
@@ -98,7 +99,7 @@ def frames() -> Frames[Kind]:
     def understand(head: bytes) -> Head[Kind]:
         word, length = _HEAD.unpack(head)
         kind = Kind(word, fin=bool(length >> 24 & FIN))
-        return framing.Head(kind, length & _LENGTH, streams=word < _CONTROL)  # type: ignore[no-any-return]
+        return framing.Head(kind, length & LONGEST, streams=word < _CONTROL)  # type: ignore[no-any-return]
 
     return framing.Frames(_HEAD.size, understand)  # type: ignore[no-any-return]
 
