@@ -6,17 +6,21 @@ import contextlib
 import json
 import logging
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from distributed import Client
 
 from dask_kubernetes_helm import errors
 
-from .conftest import Namespace, run
+from .conftest import Namespace, run, until
 from .servers import BASIC, TOKEN, private_registry, webhook
 from .test_diagnosis import TOLD, Situation, Starts, known
+from .workload import SMALL, start_noted
 
 WEBHOOK = "signed.images.example.com"
 
@@ -113,4 +117,75 @@ async def test_a_webhook_that_is_away(
     since = told.created - known(namespace, "away").timestamp()
     print(f"webhook away: told after {since:.1f} s: {told.getMessage()}")
     assert all(said in told.getMessage() for said in words)
+    assert since < TOLD
+
+
+def why(namespace: Namespace) -> str:
+    """What the scheduler's container waits for."""
+    (pod,) = namespace.get("pods", "app.kubernetes.io/component=scheduler") or [{}]
+    statuses = pod.get("status", {}).get("containerStatuses") or [{}]
+    return str(statuses[0].get("state", {}).get("waiting", {}).get("reason"))
+
+
+def test_a_status_between_two_tries(namespace: Namespace) -> None:
+    """An image that can't be had fails for good once the kubelet has rested, also while it tries again."""
+    given = ("--set", "image.repository=localhost/no-such-image,image.tag=none,worker.replicas=0")
+    run("helm", "install", "bad", "chart", "--namespace", namespace.name, "--values", "values/ci.yaml", *given)
+
+    def status() -> tuple[str, str]:
+        command = (sys.executable, "-m", "dask_kubernetes_helm", "status", "bad", "-n", namespace.name, "-o", "json")
+        printed = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert printed.returncode == 4, printed.stderr
+        told = json.loads(printed.stdout)
+        return told["status"], told["troubles"][0]["sentence"]
+
+    for reason in ("ImagePullBackOff", "ErrImagePull"):
+        until(lambda reason=reason: why(namespace) == reason)
+        word, sentence = status()
+        assert word == "failing"
+        assert "connection refused" in sentence
+        print(f"{reason}: {word}: {sentence}")
+
+
+def few(namespace: Namespace) -> dict[str, Any]:
+    """Room for a scheduler alone."""
+    namespace.kubectl("create", "quota", "few", "--hard=pods=1")
+    return {}
+
+
+def nowhere(namespace: Namespace) -> dict[str, Any]:
+    """Workers without an image."""
+    return {"worker": {"image": {"repository": "localhost/no-such-image", "tag": "none"}}}
+
+
+@pytest.mark.parametrize(
+    ("arrange", "words"),
+    [
+        pytest.param(few, "exceeded quota: few", id="quota"),
+        pytest.param(nowhere, "localhost/no-such-image:none", id="image"),
+    ],
+)
+def test_adapting_in_vain(
+    make_cluster, namespace: Namespace, caplog: pytest.LogCaptureFixture, arrange: Any, words: str
+) -> None:
+    """Workers that the agent asks for and that can't come up are told within seconds, and not again as it asks on."""
+    cluster = make_cluster(n_workers=0, values=[SMALL, arrange(namespace)])
+    cluster.adapt(minimum=0, maximum=4)
+
+    def told() -> list[logging.LogRecord]:
+        return [record for record in caplog.records if words in record.getMessage()]
+
+    with Client(cluster) as client, caplog.at_level(logging.WARNING):
+        # What adapt() itself has looked after is over by now: no worker was wanted.
+        until(cluster._aftercare._task.done)
+        first = client.submit(start_noted, 0, pure=False)
+        until(told, timeout=30)
+        since = told()[0].created - known(namespace, cluster.name).timestamp()
+        print(f"{arrange.__name__}: told after {since:.1f} s: {told()[0].getMessage()}")
+        more = client.map(start_noted, range(40), seconds=60, pure=False)
+        until(lambda: namespace.replicas() == 4)
+        looked = cluster._aftercare._task
+        until(lambda: cluster._aftercare._task is not looked and cluster._aftercare._task.done(), timeout=60)
+        assert len(told()) == 1
+        client.cancel([first, *more])
     assert since < TOLD
