@@ -18,6 +18,7 @@ from dask_kubernetes_helm.diagnosis import losses
 
 from .conftest import Namespace, run, until
 from .test_denied import applied
+from .test_leaving import SPREAD
 from .workload import SMALL, WORKERS, start_noted, started, workers
 
 #: Seconds from Kubernetes' event until it is told.
@@ -32,9 +33,13 @@ def gone(cluster: HelmCluster, reason: str) -> list[losses.LostWorker]:
 
 def told_after(namespace: Namespace, event: str, records: list[logging.LogRecord]) -> tuple[float, str]:
     """Seconds from Kubernetes' event about a pod until a log told of its loss, and what that said."""
-    (happened,) = [item for item in namespace.get("events") if item["reason"] == event]
-    moment = happened.get("eventTime") or happened.get("firstTimestamp")
     (told,) = [record for record in records if "was lost" in record.getMessage()]
+    (happened,) = [
+        item
+        for item in namespace.get("events")
+        if item["reason"] == event and f"worker {item['involvedObject']['name']} was lost" in told.getMessage()
+    ]
+    moment = happened.get("eventTime") or happened.get("firstTimestamp")
     since = told.created - datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp()
     print(f"{event}: told after {since:.1f} s: {told.getMessage()}\n{happened['message']}")
     return since, told.getMessage()
@@ -66,7 +71,7 @@ def test_a_worker_over_its_disk(make_cluster, namespace: Namespace, caplog: pyte
     since, text = told_after(namespace, "Evicted", caplog.records)
     print(loss)
     assert since < TOLD
-    assert 'emptyDir volume "dask-scratch" exceeds the limit "20Mi"' in loss.message
+    assert 'EmptyDir volume "dask-scratch" exceeds the limit "20Mi"' in loss.message
     assert loss.message in text
 
 
@@ -128,3 +133,29 @@ def test_a_worker_that_is_displaced(
         assert since < TOLD
         assert loss.pod in names
         cluster.close()
+
+
+@pytest.mark.alone
+def test_a_worker_whose_node_is_drained(make_cluster, namespace: Namespace, caplog: pytest.LogCaptureFixture) -> None:
+    """A worker that a drain takes away is told as evicted, and the results are right."""
+    cluster = make_cluster(n_workers=2, values=[SMALL, {"worker": {"topologySpreadConstraints": [SPREAD]}}])
+    drain = ("drain", "node-2", "--pod-selector", f"{WORKERS},app.kubernetes.io/instance={cluster.name}")
+    with Client(cluster) as client, caplog.at_level(logging.WARNING):
+        cluster.wait_for_workers(2, timeout=60)
+        names = [
+            pod["metadata"]["name"] for pod in namespace.get("pods", WORKERS) if pod["spec"]["nodeName"] == "node-2"
+        ]
+        futures = client.map(start_noted, range(60), seconds=0.2, pure=False)
+        until(lambda: len(started(client)) > 10)
+        try:
+            namespace.kubectl(*drain, "--delete-emptydir-data", "--ignore-daemonsets", "--timeout=60s")
+        finally:
+            run("kubectl", "uncordon", "node-2")
+        until(lambda: gone(cluster, losses.EVICTED))
+        assert client.gather(futures) == list(range(60))
+    (loss,) = gone(cluster, losses.EVICTED)
+    since, _ = told_after(namespace, "Killing", caplog.records)
+    print(loss)
+    assert since < TOLD
+    assert loss.pod == victim["metadata"]["name"]
+    assert loss.message == "Eviction API: evicting"
