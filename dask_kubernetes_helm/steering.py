@@ -18,8 +18,8 @@ from dask_kubernetes_helm.desk import Desk
 from dask_kubernetes_helm.errors import AgentMissingError, HelmClusterError
 from dask_kubernetes_helm.release import Release
 
-#: Seconds between signs of life; the agent takes us for gone after 15. By the replies we know what it has done since, and
-#: within ten seconds it is told where that comes to nothing.
+#: Seconds between signs of life; the agent takes us for gone after 15. The replies tell what it has done since, so
+#: that within ten seconds users hear where that comes to nothing.
 ATTENDANCE = 2.5
 
 

@@ -182,9 +182,9 @@ def test_adapting_in_vain(
         until(told, timeout=30)
         since = told()[0].created - known(namespace, cluster.name).timestamp()
         print(f"{arrange.__name__}: told after {since:.1f} s: {told()[0].getMessage()}")
+        looked = cluster._aftercare._task
         more = client.map(start_noted, range(40), seconds=60, pure=False)
         until(lambda: namespace.replicas() == 4)
-        looked = cluster._aftercare._task
         until(lambda: cluster._aftercare._task is not looked and cluster._aftercare._task.done(), timeout=60)
         assert len(told()) == 1
         client.cancel([first, *more])

@@ -142,9 +142,7 @@ def test_a_worker_whose_node_is_drained(make_cluster, namespace: Namespace, capl
     drain = ("drain", "node-2", "--pod-selector", f"{WORKERS},app.kubernetes.io/instance={cluster.name}")
     with Client(cluster) as client, caplog.at_level(logging.WARNING):
         cluster.wait_for_workers(2, timeout=60)
-        names = [
-            pod["metadata"]["name"] for pod in namespace.get("pods", WORKERS) if pod["spec"]["nodeName"] == "node-2"
-        ]
+        (victim,) = [pod for pod in namespace.get("pods", WORKERS) if pod["spec"]["nodeName"] == "node-2"]
         futures = client.map(start_noted, range(60), seconds=0.2, pure=False)
         until(lambda: len(started(client)) > 10)
         try:
