@@ -14,7 +14,7 @@ from rich.console import Console
 import dask_kubernetes_helm  # noqa: F401 - registers the widgets
 from dask_kubernetes_helm import errors
 from dask_kubernetes_helm.diagnosis import Count, Diagnosis, Finding
-from dask_kubernetes_helm.elasticity import aftercare
+from dask_kubernetes_helm.elasticity import aftercare, steering
 from dask_kubernetes_helm.waiting import checkup
 
 from .fakes import FakeKube, pod, waiting
@@ -203,3 +203,47 @@ async def test_workers_that_nobody_waits_for(
     await care.rest()
     assert len(caplog.records) == bool(told)
     assert told in caplog.text
+
+
+async def test_workers_that_the_agent_asks_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is in the way of workers that the agent asks for is told once, until somebody asks for workers himself."""
+    monkeypatch.setattr(aftercare, "PAUSE", 0.01)
+    monkeypatch.setattr(aftercare, "_REST", 0.01)
+    item = deployment("worker", 1, 2, REFUSAL)
+    care = aftercare.Aftercare(Release(Watched(listed={"deployments": [item]})))  # type: ignore[arg-type]
+
+    async def looked() -> int:
+        assert care._task is not None
+        await asyncio.wait_for(care._task, 10)
+        return len(caplog.records)
+
+    with caplog.at_level(logging.WARNING):
+        counts = []
+        for _ in range(2):
+            care.go_on()
+            care.go_on()
+            counts.append(await looked())
+        await care.begin()
+        counts.append(await looked())
+    assert counts == [1, 1, 2]
+
+
+class Group:
+    """A release whose one group has so many pods, as far as this process knows."""
+
+    def __init__(self, pods: int) -> None:
+        self.groups, self.replicas = {"default": "demo-worker"}, {"default": pods}
+
+
+@pytest.mark.parametrize(
+    ("replicas", "adapts", "grown"), [(3, True, 1), (2, True, 0), (1, True, 0), (None, True, 0), (3, False, 0)]
+)
+def test_the_agent_has_grown_a_group(replicas: int | None, adapts: bool, grown: int) -> None:
+    """More pods than were known, of a group that adapts, are news; told once."""
+    told: list[int] = []
+    steered = steering.Steering(Group(2), None, lambda: told.append(1))  # type: ignore[arg-type]
+    for _ in range(2):
+        steered._note({"default": {"replicas": replicas, "adapts": adapts}}, {})
+    assert len(told) == grown

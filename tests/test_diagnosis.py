@@ -217,6 +217,19 @@ def test_a_kubelet_that_rests_has_said_why_before() -> None:
     assert "manifest unknown" in finding.sentence
 
 
+@pytest.mark.parametrize(
+    ("count", "container", "terminal"), [(2, "scheduler", True), (1, "scheduler", False), (2, "dask-packages", False)]
+)
+def test_a_kubelet_that_tries_again_has_failed_before(count: int, container: str, terminal: bool) -> None:
+    """A try that fails after one that did is final; a first one is not, nor that of another container."""
+    failed = event("Failed", "Error: ErrImagePull") | {"count": count}
+    failed["involvedObject"]["fieldPath"] = f"spec.containers{{{container}}}"
+    item = pod(containerStatuses=[waiting("ErrImagePull", "connect: connection refused")])
+    finding = diagnosis.examine(item, [failed])
+    assert finding is not None
+    assert (finding.terminal, "connection refused" in finding.sentence) == (terminal, True)
+
+
 def test_memory_names_the_limit() -> None:
     """A container that was killed for its memory is told with its limit and the key that raises it."""
     item = pod("w", "worker", containerStatuses=[

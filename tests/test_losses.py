@@ -74,9 +74,40 @@ def test_pods_that_are_deleted(condition: str | None, reason: str) -> None:
 )
 def test_pods_that_a_kubelet_has_ended(reason: str, word: str) -> None:
     """A pod that was ended as a whole has Kubernetes' reason and text."""
-    lost = losses.removal(worker(phase="Failed", reason=reason, message="The node was low on resource: memory."), NOW)
+    lost = losses.removal(worker(phase="Failed", reason=reason, message="The node was low on resource: memory. "), NOW)
     assert lost is not None
-    assert (lost.reason, lost.message, lost.when) == (word, "The node was low on resource: memory.", NOW)
+    assert (lost.reason, lost.message, lost.when) == (word, "The node was low on resource: memory", NOW)
+
+
+def test_an_evicted_pod_is_lost_once() -> None:
+    """That the container of a pod which is evicted was killed is no loss of its own; the one before it is."""
+    status = {"name": "worker", "state": ended("Error", 137, "21:03"), "lastState": ended()}
+    evicted = worker(phase="Failed", reason="Evicted", message="low on memory", containerStatuses=[status])
+    assert [lost.reason for lost in losses.restarts(evicted)] == ["OOMKilled"]
+    lost = losses.removal(evicted, NOW)
+    assert lost is not None
+    assert (lost.reason, lost.when.minute) == (losses.EVICTED, 3)
+
+
+@pytest.mark.parametrize(
+    ("related", "message"),
+    [
+        (None, "Preempted by pod 1db63f9e on node n1"),
+        (
+            {"kind": "Pod", "name": "urgent", "namespace": "shop"},
+            "displaced by pod urgent of namespace shop, which has a higher priority",
+        ),
+    ],
+)
+def test_who_displaced_a_worker(related: dict[str, str] | None, message: str) -> None:
+    """By whom a pod was displaced is told by the event, also while the pod, which does not know it, still ends."""
+    condition = {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler", "message": "room"}
+    going = worker(deleted=True, conditions=[condition])
+    told = {**event("Preempted", message="Preempted by pod 1db63f9e on node n1"), "related": related}
+    seen = losses.removal(going, NOW)
+    assert seen is not None
+    (lost,) = losses.account([seen], losses.by_events([told], GROUPS, [going]))
+    assert (lost.reason, lost.message, lost.when) == (losses.PREEMPTED, message, seen.when)
 
 
 def test_containers_that_end_while_their_pod_stays() -> None:

@@ -13,12 +13,13 @@ from dask_kubernetes_helm.diagnosis.phases import is_ready, is_started, phase
 from dask_kubernetes_helm.diagnosis.pods import examine
 from dask_kubernetes_helm.diagnosis.refusals import refused, stalled
 from dask_kubernetes_helm.diagnosis.report import Count, Diagnosis
-from dask_kubernetes_helm.diagnosis.survey import survey
+from dask_kubernetes_helm.diagnosis.survey import by_name, survey
 
 __all__ = [
     "Count",
     "Diagnosis",
     "Finding",
+    "by_name",
     "examine",
     "fold",
     "is_ready",

@@ -34,7 +34,7 @@ def concerns(reason: str) -> bool:
     return reason == _FAILING or reason in _NEVER_PULLED
 
 
-def told(pod: Object, message: str, events: Iterable[Object]) -> str:
+def _told(pod: Object, message: str, events: Iterable[Object]) -> str:
     """The registry's message, which a kubelet that rests between two tries may have said in an event only."""
     if (message and not message.startswith("Back-off pulling image")) or "Err" in message:
         return message
@@ -43,8 +43,23 @@ def told(pod: Object, message: str, events: Iterable[Object]) -> str:
     return str(event["message"]) if event else message
 
 
-def unpulled(pod: Object, container: str, reason: str, message: str) -> Finding:
+def _has_failed_again(pod: Object, container: str, events: Iterable[Object]) -> bool:
+    """Whether it was tried more than once: by a pod's status alone, each try after a rest looks like the first."""
+    field = f"{{{container}}}"
+    failed = [
+        event
+        for event in events
+        if event.get("message") == f"Error: {_FAILING}"
+        and (event.get("involvedObject") or {}).get("fieldPath", "").endswith(field)
+    ]
+    event = happenings.newest(failed, "Pod", pod, "Failed") or {}
+    return int(event.get("count") or (event.get("series") or {}).get("count") or 0) > 1
+
+
+def unpulled(pod: Object, container: str, waiting: Object, events: Iterable[Object]) -> Finding:
     """What it means that an image is not there."""
+    events, reason = list(events), waiting["reason"]
+    message = _told(pod, waiting.get("message", ""), events)
     name, node = pod["metadata"]["name"], pod["spec"].get("nodeName", "?")
     where, image = role(pod["metadata"].get("labels", {})), _image(pod, container)
     refused = any(words in message.lower() for words in (*_DENIED, *_UNKNOWN)) and not _is_away(message)
@@ -52,7 +67,7 @@ def unpulled(pod: Object, container: str, reason: str, message: str) -> Finding:
         ImagePullError,
         f"Node {node} can't pull image {image} for pod {name}: {reason}: {message}".rstrip(": "),
         _cure(message, reason, where),
-        terminal=reason in _NEVER_PULLED or refused,
+        terminal=reason in _NEVER_PULLED or refused or _has_failed_again(pod, container, events),
         object=f"pod/{name}",
         reason=reason,
         cause=image,

@@ -113,9 +113,10 @@ def restarts(pod: Object) -> list[LostWorker]:
     """Workers whose container ended while the pod stayed: as far as its status remembers."""
     if pod["metadata"].get("deletionTimestamp"):
         return []
-    found = []
+    found, over = [], pod.get("status", {}).get("phase") == "Failed"
     for status in pod.get("status", {}).get("containerStatuses", []):
-        for state in (status.get("lastState", {}), status.get("state", {})):
+        # What a pod ends with that is ended as a whole is `removal`'s.
+        for state in (status.get("lastState", {}), {} if over else status.get("state", {})):
             ended = state.get("terminated") or {}
             if status["name"] == contract.WORKER and (when := happenings.moment(ended.get("finishedAt"))):
                 reason = ended.get("reason") or "Error"
@@ -134,7 +135,7 @@ def removal(pod: Object, now: datetime) -> LostWorker | None:
     deleted = happenings.moment(metadata.get("deletionTimestamp"))
     if status.get("phase") == "Failed" and not deleted:
         reason = _FAILURES.get(status.get("reason", ""), status.get("reason") or "Error")
-        return _lost(pod, _ended(pod) or now, reason, status.get("message") or f"the pod ended: {reason}")
+        return _lost(pod, _ended(pod) or now, reason, _unstopped(status.get("message")) or f"the pod ended: {reason}")
     if not deleted:
         return None
     # Kubernetes adds the time that the pod has to end.
@@ -142,8 +143,12 @@ def removal(pod: Object, now: datetime) -> LostWorker | None:
     for condition in status.get("conditions", []):
         if condition["type"] == "DisruptionTarget" and condition["status"] == "True":
             reason = _DISRUPTIONS.get(condition.get("reason", ""), EVICTED)
-            return _lost(pod, asked, reason, condition.get("message") or condition.get("reason", ""))
+            return _lost(pod, asked, reason, _unstopped(condition.get("message")) or condition.get("reason", ""))
     return _lost(pod, asked, DELETED, "somebody has deleted the pod")
+
+
+def _unstopped(message: str | None) -> str:
+    return (message or "").strip().rstrip(".")
 
 
 def _ended(pod: Object) -> datetime | None:
@@ -177,15 +182,22 @@ def by_events(events: Iterable[Object], groups: Mapping[str, str], pods: Iterabl
         group = _group(name, groups)
         if about.get("kind") != "Pod" or group is None or reason not in _EVENTS:
             continue
-        pod = living.get(name)
-        if pod and (_EVENTS[reason] == DELETED or is_ready(pod) or pod["metadata"].get("deletionTimestamp")):
+        pod, word = living.get(name), _EVENTS[reason]
+        if pod and word != PREEMPTED and (word == DELETED or is_ready(pod) or pod["metadata"].get("deletionTimestamp")):
             continue
-        word = _EVENTS[reason]
         if name not in found or word != DELETED:
-            message = "the pod was deleted" if word == DELETED else event.get("message") or reason
+            message = "the pod was deleted" if word == DELETED else _said(event)
             found[name] = LostWorker(name, name, group, happenings.last(event), word, message)
     current = _current(living.values())
     return [_owned(lost, events, current) for lost in found.values()]
+
+
+def _said(event: Object) -> str:
+    """What an event says; for whom a pod was displaced it has in a field of its own, where it has that."""
+    message, other = _unstopped(event.get("message")) or event["reason"], event.get("related") or {}
+    if _EVENTS[event["reason"]] != PREEMPTED or not other.get("name"):
+        return message
+    return f"displaced by pod {other['name']} of namespace {other.get('namespace')}, which has a higher priority"
 
 
 def _group(pod: str, groups: Mapping[str, str]) -> str | None:
@@ -233,7 +245,8 @@ def account(
     for lost in (*told, *seen):
         key = (lost.pod, None if _is_removal(lost) else lost.when)
         known = found.get(key)
-        if known is None or _rank(lost) >= _rank(known):
+        # By whom a pod was displaced stands only in the event.
+        if known is None or (_rank(lost) >= _rank(known) and not lost.reason == known.reason == PREEMPTED):
             found[key] = lost
         else:  # it is seen when, and told why
             found[key] = dataclasses.replace(known, when=lost.when)

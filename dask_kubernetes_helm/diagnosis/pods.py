@@ -62,7 +62,7 @@ def _waiting(pod: Object, container: str, status: Object, events: list[Object]) 
     waiting = status.get("state", {}).get("waiting") or {}
     reason, message = waiting.get("reason", ""), waiting.get("message", "")
     if images.concerns(reason):
-        return images.unpulled(pod, container, reason, images.told(pod, message, events))
+        return images.unpulled(pod, container, waiting, events)
     if reason in _MISCONFIGURED:
         absent = absent_cure(message)
         where = f"on node {pod['spec'].get('nodeName', '?')}"

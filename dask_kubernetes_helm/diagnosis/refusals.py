@@ -96,9 +96,11 @@ _RULES = (
         _ASK,
     ),
     _Rule(
-        re.compile(r'failed calling webhook "(?P<webhook>[^"]+)"'),
+        re.compile(
+            r'failed calling webhook "(?P<webhook>[^"]+)": (?:failed to call webhook: )?(?P<what>.+)', re.DOTALL
+        ),
         AdmissionError,
-        "webhook {webhook}, which has to admit them, does not answer: {text}",
+        "webhook {webhook}, which has to admit them, does not answer: {what}",
         "Whoever runs that webhook has to mend it; Kubernetes goes on trying.",
         terminal=False,
     ),

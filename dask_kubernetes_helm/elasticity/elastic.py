@@ -44,10 +44,10 @@ class ElasticCluster(ReleaseCluster):
         await super()._start()
         scaling, steering, aftercare, desk_of = await asyncio.to_thread(_doors)
         release, desk = self._open_release(), desk_of(lambda: self.scheduler_comm)
-        self._steering = steering.Steering(release, desk)
+        self._aftercare = aftercare.Aftercare(release)
+        self._steering = steering.Steering(release, desk, self._aftercare.go_on)
         self._scaling = scaling.Scaling(release, desk, self._steering)
         self._steering.start()
-        self._aftercare = aftercare.Aftercare(release)
         await self._aftercare.begin()
 
     async def _leave(self) -> None:
@@ -56,10 +56,10 @@ class ElasticCluster(ReleaseCluster):
             await self._aftercare.rest()
 
     async def _end(self) -> None:
-        await self._leave()
         if self._scaling and self._steering:
             await self._scaling.close()
             await self._steering.close()
+        await self._leave()
         await super()._end()
 
     def _open_scaling(self) -> Scaling:
@@ -260,6 +260,8 @@ class ElasticCluster(ReleaseCluster):
         self._adaptives[adaptive.worker_group] = adaptive
         if adaptive.worker_group == contract.DEFAULT_GROUP:
             self._adaptive = adaptive
+        if self._aftercare:
+            await self._aftercare.begin()
 
     async def rest(self, worker_group: str) -> None:
         """Have the agent leave a group's number as it is."""

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from dask_kubernetes_helm import contract, naming
@@ -17,8 +18,9 @@ from dask_kubernetes_helm.desk import Desk
 from dask_kubernetes_helm.errors import AgentMissingError, HelmClusterError
 from dask_kubernetes_helm.releases.release import Release
 
-#: Seconds between signs of life; the agent takes us for gone after three.
-ATTENDANCE = 5.0
+#: Seconds between signs of life; the agent takes us for gone after 15. The replies tell what it has done since, so
+#: that within ten seconds users hear where that comes to nothing.
+ATTENDANCE = 2.5
 
 
 class Steering:
@@ -30,10 +32,12 @@ class Steering:
         Whose agent.
     desk : Desk
         The door to its scheduler.
+    grown : callable, optional
+        Called where the agent is found to have asked for more workers.
     """
 
-    def __init__(self, release: Release, desk: Desk) -> None:
-        self._release, self._desk = release, desk
+    def __init__(self, release: Release, desk: Desk, grown: Callable[[], None] = lambda: None) -> None:
+        self._release, self._desk, self._grown = release, desk, grown
         #: What was last said of a group: bounds, or None to leave it alone.
         self._said: dict[str, dict[str, Any] | None] = {}
         self._agent = ""
@@ -102,6 +106,7 @@ class Steering:
 
     def _note(self, groups: dict[str, dict[str, Any]], asked: dict[str, dict[str, Any] | None]) -> None:
         """Take over what the agent has done, and forget what somebody else has said otherwise since."""
+        before = sum(self._release.replicas.values())
         for group, state in groups.items():
             if group in self._release.groups and state["replicas"] is not None and state["adapts"]:
                 self._release.replicas[group] = state["replicas"]
@@ -110,6 +115,8 @@ class Steering:
                 mine = {"minimum": said["minimum"], "maximum": said["maximum"]} if said else {}
                 if state != {"replicas": state["replicas"], "adapts": said is not None, **mine}:
                     del self._said[group]
+        if sum(self._release.replicas.values()) > before:
+            self._grown()
 
 
 def who() -> str:

@@ -140,7 +140,10 @@ def _and_more(others: int) -> str:
 
 
 def releases(
-    deployments: Iterable[Object], pods: Iterable[Object] = (), records: Mapping[str, Record] | None = None
+    deployments: Iterable[Object],
+    pods: Iterable[Object] = (),
+    records: Mapping[str, Record] | None = None,
+    events: Iterable[Object] = (),
 ) -> list[Overview]:
     """How releases stand, by namespace and name.
 
@@ -150,14 +153,20 @@ def releases(
         As Kubernetes has them. Where pods are left out, Deployments alone tell.
     records : mapping of str to Record, optional
         Helm's, by release; None where they may not be seen, or were not asked for.
+    events : iterable of dict
+        Those of the namespace, as far as they may be seen: what was tried before stands only there.
     """
+    told = diagnosis.by_name(events)
     by_release: dict[tuple[str, str], list[Object]] = {}
     for item in deployments:
         by_release.setdefault(_release(item), []).append(item)
     owned: dict[tuple[str, str], list[Object]] = {}
     for pod in pods:
         owned.setdefault(_release(pod), []).append(pod)
-    found = [_running(key, items, owned.get(key, []), (records or {}).get(key[1])) for key, items in by_release.items()]
+    found = [
+        _running(key, items, [_pod(pod, told) for pod in owned.get(key, [])], (records or {}).get(key[1]))
+        for key, items in by_release.items()
+    ]
     return sorted(found, key=lambda one: (one.namespace, one.name))
 
 
@@ -166,11 +175,11 @@ def _release(item: Object) -> tuple[str, str]:
     return metadata.get("namespace", ""), metadata.get("labels", {}).get(contract.INSTANCE_LABEL, "")
 
 
-def _running(key: tuple[str, str], deployments: list[Object], pods: list[Object], record: Record | None) -> Overview:
+def _running(key: tuple[str, str], deployments: list[Object], pods: list[Pod], record: Record | None) -> Overview:
     schedulers = [item for item in deployments if _component(item) == contract.SCHEDULER]
     workers = [item for item in deployments if _component(item) == contract.WORKER]
     refused = [finding for finding in map(diagnosis.refused, deployments) if finding]
-    seen = tuple(sorted(map(_pod, pods), key=lambda pod: (pod.component != contract.SCHEDULER, pod.group, pod.name)))
+    seen = tuple(sorted(pods, key=lambda pod: (pod.component != contract.SCHEDULER, pod.group, pod.name)))
     return Overview(
         name=key[1],
         namespace=key[0],
@@ -228,8 +237,8 @@ def _scheduler(deployments: list[Object], pods: tuple[Pod, ...]) -> str:
     return "ready" if all(item.get("status", {}).get("readyReplicas", 0) for item in deployments) else "not ready"
 
 
-def _pod(pod: Object) -> Pod:
-    finding = diagnosis.examine(pod)
+def _pod(pod: Object, told: Mapping[str, Iterable[Object]]) -> Pod:
+    finding = diagnosis.examine(pod, told.get(pod["metadata"]["name"], ()))
     statuses = pod.get("status", {}).get("containerStatuses", [])
     return Pod(
         name=pod["metadata"]["name"],

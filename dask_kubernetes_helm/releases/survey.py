@@ -20,6 +20,7 @@ from dask_kubernetes_helm.releases.overview import Overview
 from dask_kubernetes_helm.text import did_you_mean
 
 _OURS = f"{contract.PART_OF_LABEL}={contract.PART_OF}"
+_WARNINGS = "type=Warning"
 #: Of a scheduler's page of metrics: seconds since there was a client; see observing.py in chart/files.
 _ALONE = re.compile(rb"^dask_agent_alone_seconds (\S+)$", re.MULTILINE)
 _PREFIX = "--dashboard-prefix="
@@ -47,11 +48,12 @@ async def releases(kube: Kube, *, everywhere: bool = False) -> list[Overview]:
     told = overview.records(records)
     found = overview.releases(deployments, records=told)
     # What is not Ready is looked at closely; a pod tells more than its Deployment.
-    pods: list[Object] = []
-    for one in found:
-        if one.status != overview.READY:
+    pods, events = list[Object](), list[Object]()
+    if closer := [one for one in found if one.status != overview.READY]:
+        events = await _warnings(kube)
+        for one in closer:
             pods += await kube.find("pods", contract.selector(one.name))
-    found = overview.releases(deployments, pods, told)
+    found = overview.releases(deployments, pods, told, events)
     ours = overview.records(record for record in records if ownership.OWNER_LABEL in record["metadata"]["labels"])
     there = {one.name for one in found}
     return found + [
@@ -68,11 +70,11 @@ async def release(kube: Kube, name: str) -> Overview:
         Names releases that are near.
     """
     selector = contract.selector(name)
-    deployments, pods, records = await asyncio.gather(
-        kube.find("deployments", selector), kube.find("pods", selector), _records(kube, name)
+    deployments, pods, records, events = await asyncio.gather(
+        kube.find("deployments", selector), kube.find("pods", selector), _records(kube, name), _warnings(kube)
     )
     if deployments:
-        (found,) = overview.releases(deployments, pods, overview.records(records))
+        (found,) = overview.releases(deployments, pods, overview.records(records), events)
         return found
     if any(ownership.OWNER_LABEL in record["metadata"]["labels"] for record in records):
         return overview.recorded(name, kube.namespace, overview.records(records)[name])
@@ -87,6 +89,14 @@ async def _records(kube: Kube, name: str = "") -> list[Object]:
     """Metadata of Helm's records; none where they may not be seen, as for who only attaches."""
     try:
         return await kube.metadata("secrets", f"owner=helm,name={name}" if name else "owner=helm")
+    except ForbiddenError:
+        return []
+
+
+async def _warnings(kube: Kube) -> list[Object]:
+    """Events that tell of trouble, of whatever there is in the namespace; none where they may not be seen."""
+    try:
+        return (await kube.snapshot("events", fields=_WARNINGS))[0]
     except ForbiddenError:
         return []
 

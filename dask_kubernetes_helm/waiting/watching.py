@@ -48,6 +48,8 @@ class Watcher:
         The door to the API.
     release : str
         Whose objects.
+    trouble : Trouble, optional
+        Knows what was told already; by default nothing was.
 
     Attributes
     ----------
@@ -55,13 +57,13 @@ class Watcher:
         Objects by name. There may be events of others, and none where these credentials may not read them.
     """
 
-    def __init__(self, kube: Kube, release: str) -> None:
+    def __init__(self, kube: Kube, release: str, trouble: Trouble | None = None) -> None:
         self._kube, self._release = kube, release
         self.pods: dict[str, Object] = {}
         self.deployments: dict[str, Object] = {}
         self.events: dict[str, Object] = {}
         self._heeds_events = False
-        self._trouble = Trouble(kube, release)
+        self._trouble = trouble or Trouble(kube, release)
         self._changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -99,6 +99,12 @@ class Namespace:
 
     metadata = find
 
+    async def snapshot(
+        self, resource: str, selector: str = "", *, fields: str = ""
+    ) -> tuple[list[dict[str, Any]], str]:
+        wanted = fields.removeprefix("type=")
+        return [item for item in await self.find(resource, selector) if item.get("type") == wanted], "1"
+
     async def find_everywhere(self, resource: str, selector: str = "") -> list[dict[str, Any]]:
         return await self.find(resource, selector)
 

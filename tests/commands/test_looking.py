@@ -94,6 +94,23 @@ def test_status_tells_what_is_wrong(dask: Namespace) -> None:
     assert trouble["cure"]
 
 
+def test_a_try_that_is_not_the_first_has_failed(dask: Namespace) -> None:
+    """Where a kubelet has tried an image in vain, and again, the release fails; without events that is not known."""
+    away = {"waiting": {"reason": "ErrImagePull", "message": "connect: connection refused"}}
+    dask.objects["deployments"][1] = deployment("dask", "worker", replicas=3, ready=2)
+    dask.add("pods", pod("dask", "w-3", ready=False, containerStatuses=[{"name": "worker", "state": away}]))
+    about = {"kind": "Pod", "name": "w-3", "uid": "w-3", "fieldPath": "spec.containers{worker}"}
+    failed = {"reason": "Failed", "message": "Error: ErrImagePull", "count": 2, "type": "Warning"}
+    dask.add("events", {"metadata": {"labels": {}}, "involvedObject": about, **failed})
+    printed = invoke("status", "dask", code=4).stdout
+    assert "failing" in printed
+    assert "connection refused" in printed
+    (told,) = json.loads(invoke("list", "-o", "json").stdout)
+    assert told["status"] == "failing"
+    dask.forbidden.add("events")
+    assert "starting" in invoke("status", "dask", code=4).stdout
+
+
 def test_a_container_that_has_recovered_is_no_trouble(dask: Namespace) -> None:
     """What a pod that is Ready has died of before is told by its number of restarts."""
     last = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
