@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dask_kubernetes_helm import arguments, certificates, config, contract
+from dask_kubernetes_helm import arguments, certificates, config, contract, keywords
 from dask_kubernetes_helm.elastic import ElasticCluster
 from dask_kubernetes_helm.errors import InvalidArgumentError, ScalingError
 from dask_kubernetes_helm.hosting import RemoteScheduler
@@ -76,6 +76,7 @@ class HelmCluster(ElasticCluster):
 
     _arguments: arguments.Arguments
 
+    @keywords.refusing("HelmCluster", keywords.INSTEAD)
     def __init__(
         self,
         name: str | None = None,
@@ -101,7 +102,7 @@ class HelmCluster(ElasticCluster):
             values=values,
             n_workers=n_workers,
             image=image,
-            chart=os.fspath(chart) if chart is not None else config.get("chart"),
+            chart=arguments.chart_reference(config.get("chart", chart)),
             auth=auth,
             timeout=config.seconds(config.get("timeout", timeout), "timeout"),
             shutdown_on_close=shutdown_on_close,
@@ -136,7 +137,7 @@ class HelmCluster(ElasticCluster):
         ReleaseNotFoundError
             There is no such release of this chart.
         InvalidArgumentError
-            No name is given, and none configured.
+            No name is given, and none configured; or values are, which the release has already.
 
         Examples
         --------
@@ -147,6 +148,7 @@ class HelmCluster(ElasticCluster):
             raise InvalidArgumentError(
                 "HelmCluster.from_name was given no name of a release", cure="Give one, or set kubernetes.release."
             )
+        keywords.refuse_settled(kwargs)
         kwargs.setdefault("shutdown_on_close", False)
         return cls(name, namespace=namespace, _attach=True, **kwargs)
 
@@ -180,7 +182,7 @@ class HelmCluster(ElasticCluster):
         self, layers: list[Layer], *, chart: str | os.PathLike[str] | None = None, without: str = ""
     ) -> None:
         """Upgrade; see `ManagedRelease.upgrade`."""
-        reference = os.fspath(chart) if chart is not None else self._arguments.chart
+        reference = self._arguments.chart if chart is None else arguments.chart_reference(chart)
         release, steering = self._open_release(), self._open_steering()
         await release.upgrade(layers, reference, self._arguments.timeout, without=without)
         await steering.tell_settings()

@@ -16,7 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from dask_kubernetes_helm import config, contract, ownership, permissions, preflight, schema, showing
+from dask_kubernetes_helm import config, contract, namesakes, ownership, permissions, preflight, schema, showing
 from dask_kubernetes_helm.certificates import Certificates
 from dask_kubernetes_helm.errors import ReleaseExistsError, StartTimeoutError
 from dask_kubernetes_helm.helm import Helm
@@ -105,10 +105,10 @@ class ManagedRelease(Release):
         try:
             added = {"lifecycle": mine, **(await self._certify(plan.certificates, owner))}
             await helm.install(self.name, chart, merge(values, added), {ownership.OWNER_LABEL: owner.uid})
-        except ReleaseExistsError:
+        except ReleaseExistsError as error:
             self._installed, self.owner = False, None  # the name is somebody else's
             await ownership.remove(self.kube, owner)
-            raise
+            raise (await namesakes.taken(self.kube, self.name)).concerning(self.name, self.namespace) from error
         await ownership.adopt_records(self.kube, self.name, owner)
 
     async def _certify(self, certificates: Certificates | None, owner: ownership.Owner) -> dict[str, Any]:

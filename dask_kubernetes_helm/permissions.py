@@ -116,6 +116,21 @@ def _exposed(values: Mapping[str, Any], *, mine: bool) -> list[tuple[str, str]]:
     return kinds + [contract.CLAIMS] * (notebooks and bool(kept.get("enabled")) and not kept.get("existingClaim"))
 
 
+def joined(lacking: Iterable[Permission]) -> str:
+    """Verbs by what they are on.
+
+    Examples
+    --------
+    >>> joined([Permission("get", "", "pods"), Permission("list", "", "pods")])
+    'get/list pods'
+    """
+    verbs: dict[str, list[str]] = {}
+    for item in lacking:
+        verb, _, what = str(item).partition(" ")
+        verbs.setdefault(what, []).append(verb)
+    return ", ".join(f"{'/'.join(some)} {what}" for what, some in verbs.items())
+
+
 def missing(rules: Iterable[dict[str, Any]], needed: Iterable[Permission]) -> list[Permission]:
     """The needed permissions that no rule grants.
 

@@ -11,10 +11,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from dask_kubernetes_helm import certificates, contract, kubesaid, permissions
+from dask_kubernetes_helm import certificates, contract, features, kubesaid, permissions
 from dask_kubernetes_helm.errors import ForbiddenError, TlsSecretError, WorkloadNotFoundError
 from dask_kubernetes_helm.kube import Kube
 
+#: What the Role is called that has what is lacking.
+_ROLE = "dask-helm-more"
 #: Which values do without rights to which kinds.
 _WITHOUT = {
     contract.RBAC: "Without rights to roles, agent.enabled=false installs a release that can't adapt.",
@@ -49,16 +51,18 @@ async def check(kube: Kube, release: str, values: Mapping[str, Any], *, certifie
     """
     exists, (rules, complete) = await asyncio.gather(kube.namespace_exists(), kube.allowed())
     if not exists:
-        raise kubesaid.no_namespace(kube.namespace, kube.credentials).concerning(release, None)
+        known = await kube.namespaces()
+        raise kubesaid.no_namespace(kube.namespace, kube.credentials, known).concerning(release, None)
     needed = permissions.installing(values, outside="KUBERNETES_SERVICE_HOST" not in os.environ)
     lacking = permissions.missing(rules, needed)
     if lacking and complete:
         kinds = {(item.group, item.resource) for item in lacking}
+        role = features.role(lacking, _ROLE, kube.namespace)
         raise ForbiddenError(
-            f"These credentials may not {', '.join(map(str, lacking))} in namespace {kube.namespace}",
-            cure="Ask for a Role with these permissions (docs/permissions.md has one to apply; "
-            "`python -m dask_kubernetes_helm rbac` prints it)."
-            + "".join(f" {said}" for some, said in _WITHOUT.items() if kinds & set(some)),
+            f"{kubesaid.who(await kube.user())} may not {permissions.joined(lacking)} in namespace {kube.namespace}",
+            cure="".join(f"{said} " for some, said in _WITHOUT.items() if kinds & set(some))
+            + "Ask for a Role with these permissions (docs/permissions.md has one to apply; "
+            f"`python -m dask_kubernetes_helm rbac` prints it). What is lacking, as a Role:\n\n{role.rstrip()}",
         ).concerning(release, kube.namespace)
     tls = values.get("tls") or {}
     if tls.get("enabled") and tls.get("secretName") and not certified:

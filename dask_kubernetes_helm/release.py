@@ -14,11 +14,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from dask_kubernetes_helm import certificates, contract, dashboards, diagnosis, ownership, ownpod, showing
+from dask_kubernetes_helm import certificates, contract, dashboards, diagnosis, namesakes, ownership, ownpod, showing
 from dask_kubernetes_helm.connect import IN_CLUSTER, Connection, Router
 from dask_kubernetes_helm.errors import (
     ForbiddenError,
-    ReleaseNotFoundError,
     SchedulerUnreachableError,
     TlsSecretError,
     WorkerGroupNotFoundError,
@@ -71,18 +70,15 @@ class Release(Sights):
 
         Raises
         ------
-        ReleaseNotFoundError
-            Names releases that are near.
+        ReleaseNotFoundError, NamespaceNotFoundError
+            Names those that are near.
+        WrongChartError
         """
         deployments = await self.kube.find("deployments", f"{contract.PART_OF_LABEL}={contract.PART_OF}")
         names = {item["metadata"]["labels"].get(contract.INSTANCE_LABEL, "") for item in deployments}
         mine = [item for item in deployments if item["metadata"]["labels"].get(contract.INSTANCE_LABEL) == self.name]
         if not mine:
-            raise ReleaseNotFoundError(
-                f"There is no release {self.name!r} of this chart in namespace {self.namespace}"
-                f"{did_you_mean(self.name, names)}",
-                cure=f"Releases there: {', '.join(sorted(names)) or 'none'}.",
-            )
+            raise await namesakes.absent(self.kube, self.name, names)
         self._take(mine)
         if any(item["metadata"]["labels"][contract.COMPONENT_LABEL] == contract.SCHEDULER for item in mine):
             services = {

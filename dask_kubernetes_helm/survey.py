@@ -10,13 +10,12 @@ import contextlib
 import re
 import time
 
-from dask_kubernetes_helm import contract, leftovers, overview, ownership
-from dask_kubernetes_helm.errors import ForbiddenError, HelmClusterError, ReleaseNotFoundError, WorkloadNotFoundError
+from dask_kubernetes_helm import contract, leftovers, namesakes, overview, ownership
+from dask_kubernetes_helm.errors import ForbiddenError, HelmClusterError, WorkloadNotFoundError
 from dask_kubernetes_helm.kube import Kube, Object
 from dask_kubernetes_helm.leftovers import Leftover
 from dask_kubernetes_helm.overview import Overview
 from dask_kubernetes_helm.schedulerpod import SchedulerPod
-from dask_kubernetes_helm.text import did_you_mean
 
 _OURS = f"{contract.PART_OF_LABEL}={contract.PART_OF}"
 #: Of a scheduler's page of metrics: seconds since there was a client; see observing.py in chart/files.
@@ -63,8 +62,9 @@ async def release(kube: Kube, name: str) -> Overview:
 
     Raises
     ------
-    ReleaseNotFoundError
-        Names releases that are near.
+    ReleaseNotFoundError, NamespaceNotFoundError
+        Names those that are near.
+    WrongChartError
     """
     selector = contract.selector(name)
     deployments, pods, records = await asyncio.gather(
@@ -76,10 +76,7 @@ async def release(kube: Kube, name: str) -> Overview:
     if any(ownership.OWNER_LABEL in record["metadata"]["labels"] for record in records):
         return overview.recorded(name, kube.namespace, overview.records(records)[name])
     names = [one.name for one in await releases(kube)]
-    raise ReleaseNotFoundError(
-        f"There is no release {name!r} of this chart in namespace {kube.namespace}{did_you_mean(name, names)}",
-        cure=f"Releases there: {', '.join(sorted(names)) or 'none'}.",
-    )
+    raise await namesakes.absent(kube, name, names)
 
 
 async def _records(kube: Kube, name: str = "") -> list[Object]:
