@@ -118,8 +118,9 @@ class ReleaseCluster(LookingCluster, Inquiry, ConnectedCluster):
         return started().__await__()
 
     def sync(self, func: Any, *args: Any, **kwargs: Any) -> Any:
-        """Run a coroutine function: blocking, or as an awaitable in a running loop; refuses once closed."""
-        if self.status == Status.closed:
+        """Run a coroutine function: blocking, or as an awaitable in a running loop; refuses outside of its life."""
+        early = self.status == Status.created and func not in (self._start, self._close)
+        if early or self.status == Status.closed:
             raise self._closed_error()
         return super().sync(func, *args, **kwargs)
 

@@ -39,6 +39,8 @@ from dask_kubernetes_helm.helmsaid import CHART_CURE, translate
 logger = logging.getLogger(__name__)
 
 _REMOTE = re.compile(r"\w[\w+.-]*://\S+|[\w-]+/[\w-]+")
+#: The first that installs by server-side apply. https://helm.sh/docs/overview/
+_APPLIES = (4,)
 #: Seconds between asking helm to stop and making it.
 _GRACE = 5
 
@@ -134,6 +136,11 @@ class Helm:
             timeout,
         )
         self.version: tuple[int, ...] = ()
+
+    @property
+    def applies(self) -> bool:
+        """Whether it installs by server-side apply."""
+        return self.version >= _APPLIES
 
     @classmethod
     async def find(cls, credentials: Credentials, namespace: str, executable: str | None, timeout: float) -> Helm:

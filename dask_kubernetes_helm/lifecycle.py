@@ -73,7 +73,8 @@ class ManagedRelease(Release):
         async with helm.unpacked(plan.chart or str(contract.chart_path())) as chart:
             values = await asyncio.to_thread(schema.check, plan.layers, chart)
             effective = schema.effective(values, chart)
-            await preflight.check(self.kube, self.name, effective, certified=plan.certificates is not None)
+            certified = plan.certificates is not None
+            await preflight.check(self.kube, self.name, effective, certified=certified, applied=helm.applies)
             progress.show("release", "installing")
             await ownership.sweep(self.kube, self.name)
             await self._install(helm, chart, values, plan)
@@ -91,7 +92,8 @@ class ManagedRelease(Release):
         async with helm.unpacked(plan.chart or str(contract.chart_path())) as chart:
             values = await asyncio.to_thread(schema.check, plan.layers, chart)
             effective = schema.effective(values, chart)
-            await preflight.check(self.kube, self.name, effective, certified=plan.certificates is not None)
+            certified = plan.certificates is not None
+            await preflight.check(self.kube, self.name, effective, certified=certified, applied=helm.applies)
             return await helm.rendered(self.name, chart, values, upgrade=False)
 
     async def _install(self, helm: Helm, chart: Path, values: dict[str, Any], plan: Plan) -> None:

@@ -31,7 +31,7 @@ _WITHOUT = {
 }
 
 
-async def check(kube: Kube, release: str, values: Mapping[str, Any], *, certified: bool) -> None:
+async def check(kube: Kube, release: str, values: Mapping[str, Any], *, certified: bool, applied: bool = False) -> None:
     """Refuse an install that could not succeed.
 
     Parameters
@@ -44,6 +44,8 @@ async def check(kube: Kube, release: str, values: Mapping[str, Any], *, certifie
         All of the chart's, defaults included.
     certified : bool
         It is given certificates, whatever its values say of a Secret.
+    applied : bool
+        Helm installs by server-side apply.
 
     Raises
     ------
@@ -53,7 +55,8 @@ async def check(kube: Kube, release: str, values: Mapping[str, Any], *, certifie
     if not exists:
         known = await kube.namespaces()
         raise kubesaid.no_namespace(kube.namespace, kube.credentials, known).concerning(release, None)
-    needed = permissions.installing(values, outside="KUBERNETES_SERVICE_HOST" not in os.environ)
+    outside = "KUBERNETES_SERVICE_HOST" not in os.environ
+    needed = permissions.installing(values, outside=outside, applied=applied)
     lacking = permissions.missing(rules, needed)
     if lacking and complete:
         kinds = {(item.group, item.resource) for item in lacking}
