@@ -406,6 +406,21 @@ def test_classics_arguments(given: dict[str, Any], kind: type[Exception], words:
     refused(kind, *words, make=lambda **more: KubeCluster(TEMPLATE, **more), **given)
 
 
+@pytest.mark.parametrize(
+    ("template", "kind", "words"),
+    [
+        ({"kind": "Deployment", "spec": {"template": TEMPLATE}}, ValueError, ["kind is 'Deployment'", "spec.template"]),
+        ({"spec": {"containers": []}}, ValueError, ["has no spec.containers", "at least one container"]),
+        ({"spec": {"containers": {"image": "a"}}}, ValueError, ["spec.containers is a mapping, where Kubernetes has"]),
+        ("no/such.yml", ValueError, ["no/such.yml can't be read: No such file", "Looked at /"]),
+        ([TEMPLATE], TypeError, ["is list", "V1Pod, a mapping, or the path of a YAML file"]),
+    ],
+)
+def test_a_pod_template(template: Any, kind: type[Exception], words: list[str]) -> None:
+    """What is no pod template is told by what was found, where, and what it takes."""
+    refused(kind, *words, make=lambda **given: KubeCluster(template, **given))
+
+
 # Used at the wrong time -------------------------------------------------------------------------------------
 
 #: What each verb takes at least.

@@ -386,7 +386,8 @@ def test_unschedulable(refuse) -> None:
     """Requests that no node has are told when the time is over, with the scheduler's own sentence."""
     resources = {"requests": {"cpu": "999"}, "limits": {"cpu": "999"}}
     message = refuse(errors.StartTimeoutError, values={"scheduler": {"resources": resources}}, timeout=5)
-    says(message, "Insufficient cpu", "5 s")
+    says(message, "nodes are available", "Insufficient cpu", "5 s", "the largest node, node-", "has cpu ")
+    says(message, "Lower its requests (scheduler.resources)")
 
 
 def test_helm_missing(refuse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
