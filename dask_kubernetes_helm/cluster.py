@@ -14,7 +14,7 @@ from dask_kubernetes_helm import config, contract
 from dask_kubernetes_helm.connections import certificates
 from dask_kubernetes_helm.elasticity.elastic import ElasticCluster
 from dask_kubernetes_helm.errors import InvalidArgumentError, ScalingError
-from dask_kubernetes_helm.fronts import arguments
+from dask_kubernetes_helm.fronts import arguments, keywords
 from dask_kubernetes_helm.fronts.hosting import RemoteScheduler
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ class HelmCluster(ElasticCluster):
 
     _arguments: arguments.Arguments
 
+    @keywords.refusing("HelmCluster", keywords.INSTEAD)
     def __init__(
         self,
         name: str | None = None,
@@ -103,7 +104,7 @@ class HelmCluster(ElasticCluster):
             values=values,
             n_workers=n_workers,
             image=image,
-            chart=os.fspath(chart) if chart is not None else config.get("chart"),
+            chart=arguments.chart_reference(config.get("chart", chart)),
             auth=auth,
             timeout=config.seconds(config.get("timeout", timeout), "timeout"),
             shutdown_on_close=shutdown_on_close,
@@ -138,7 +139,7 @@ class HelmCluster(ElasticCluster):
         ReleaseNotFoundError
             There is no such release of this chart.
         InvalidArgumentError
-            No name is given, and none configured.
+            No name is given, and none configured; or values are, which the release has already.
 
         Examples
         --------
@@ -149,6 +150,7 @@ class HelmCluster(ElasticCluster):
             raise InvalidArgumentError(
                 "HelmCluster.from_name was given no name of a release", cure="Give one, or set kubernetes.release."
             )
+        keywords.refuse_settled(kwargs)
         kwargs.setdefault("shutdown_on_close", False)
         return cls(name, namespace=namespace, _attach=True, **kwargs)
 
@@ -182,7 +184,7 @@ class HelmCluster(ElasticCluster):
         self, layers: list[Layer], *, chart: str | os.PathLike[str] | None = None, without: str = ""
     ) -> None:
         """Upgrade; see `ManagedRelease.upgrade`."""
-        reference = os.fspath(chart) if chart is not None else self._arguments.chart
+        reference = self._arguments.chart if chart is None else arguments.chart_reference(chart)
         release, steering = self._open_release(), self._open_steering()
         await release.upgrade(layers, reference, self._arguments.timeout, without=without)
         await steering.tell_settings()

@@ -7,8 +7,9 @@ Source: https://docs.dask.org/en/stable/configuration.html#downstream-libraries
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 import dask.config
 from dask.utils import parse_timedelta
@@ -16,6 +17,7 @@ from dask.utils import parse_timedelta
 from dask_kubernetes_helm.errors import InvalidArgumentError
 
 _PATH = Path(__file__).with_name("kubernetes.yaml")
+_DURATIONS = 'Give seconds, or text such as "90s", "5 minutes" or "2 hours".'
 
 
 def register() -> None:
@@ -31,7 +33,10 @@ def get(key: str, override: Any = None) -> Any:
 
 def span(value: Any, name: str) -> float:
     """A duration in seconds, as `seconds`, but 0 is one."""
-    return 0.0 if _parsed(value, name) == 0 else seconds(value, name)
+    parsed = _parsed(value, name)
+    if parsed < 0:
+        raise InvalidArgumentError(f"{name} is {value!r}, it can't be negative", cure="Give 0 seconds or more.")
+    return parsed
 
 
 def seconds(value: Any, name: str) -> float:
@@ -43,14 +48,31 @@ def seconds(value: Any, name: str) -> float:
     """
     parsed = _parsed(value, name)
     if parsed <= 0:
-        raise InvalidArgumentError(f"{name} is {value!r}, it must be more than 0 seconds")
+        raise InvalidArgumentError(f"{name} is {value!r}, it must be more than 0 seconds", cure=_DURATIONS)
     return parsed
 
 
 def _parsed(value: Any, name: str) -> float:
     try:
-        return float(parse_timedelta(value))
-    except (TypeError, ValueError, KeyError) as error:
-        raise InvalidArgumentError(
-            f"{name} is {value!r}, which is no duration", cure='Give seconds, or text such as "5 minutes".'
-        ) from error
+        if isinstance(value, bool):
+            raise TypeError  # noqa: TRY301 - a bool is a number for Python, not for people
+        found = _number(value)
+        found = float(parse_timedelta(value)) if found is None else found
+        if math.isfinite(found):
+            return found
+    # Dask's parser has an error of its own for each kind of text and type that it can't read.
+    except (TypeError, ValueError, LookupError, AttributeError, OverflowError) as error:
+        raise _no_duration(value, name) from error
+    raise _no_duration(value, name)
+
+
+def _number(value: Any) -> float | None:
+    """A number, or text that is nothing else: Dask's parser takes a sign for a unit."""
+    try:
+        return float(value) if isinstance(value, str | SupportsFloat) else None
+    except ValueError:
+        return None
+
+
+def _no_duration(value: Any, name: str) -> InvalidArgumentError:
+    return InvalidArgumentError(f"{name} is {value!r}, which is no duration", cure=_DURATIONS)

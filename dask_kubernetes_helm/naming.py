@@ -18,11 +18,13 @@ import re
 import string
 import uuid
 from collections.abc import Callable, Mapping
+from typing import Any
 
-from dask_kubernetes_helm.errors import InvalidNameError
+from dask_kubernetes_helm.errors import InvalidNameError, InvalidTypeError
 
 #: Helm's limit: what is left of Kubernetes' 63 characters for the suffixes of objects.
 MAX_LENGTH = 53
+_NO_DOTS = "; no dots, as the name becomes part of a Service's, which takes none"
 _FIELD_LENGTH = 20
 #: A label's value may be as long as any name of Kubernetes.
 _LABEL_LENGTH = 63
@@ -171,14 +173,34 @@ def validate(name: str) -> str:
     """
     if len(name) > MAX_LENGTH:
         raise InvalidNameError(
-            f"The release name {name!r} has {len(name)} characters, {MAX_LENGTH} are allowed",
+            f"The release name {name!r} has {len(name)} characters, {MAX_LENGTH} are allowed: of the 63 that "
+            f"Kubernetes takes, {63 - MAX_LENGTH} are for the suffixes of objects, such as -scheduler",
             cure=f"Shorten it, for example to {slug(name, MAX_LENGTH)!r}.",
         )
     if not _VALID.fullmatch(name):
         near = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
         raise InvalidNameError(
             f"The release name {name!r} is not valid: lower-case letters, digits and '-' are allowed, "
-            "a letter or digit first and last",
+            f"a letter or digit first and last{_NO_DOTS if '.' in name else ''}",
             cure=f"Try {near!r}." if near else "Choose another.",
+        )
+    return name
+
+
+def namespace(name: Any) -> str:
+    """The name itself, when Kubernetes accepts it as a namespace's.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidNameError
+    """
+    if not isinstance(name, str):
+        raise InvalidTypeError(f"namespace is {name!r} ({type(name).__name__}), not text", cure="Give its name.")
+    if not _VALID.fullmatch(name) or len(name) > _LABEL_LENGTH:
+        near = re.sub(r"[^a-z0-9]+", "-", name.lower())[:_LABEL_LENGTH].strip("-")
+        raise InvalidNameError(
+            f"{name!r} can't be a namespace's name: up to {_LABEL_LENGTH} lower-case letters, digits and '-' are "
+            "allowed, a letter or digit first and last",
+            cure=f"Did you mean {near!r}?" if near else "Give the namespace's name.",
         )
     return name

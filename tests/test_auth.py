@@ -122,7 +122,7 @@ async def test_files_that_are_no_certificates(tmp_path: Path, name: str) -> None
     """A certificate that is missing, or none, is told with its file."""
     (tmp_path / "it").write_text("nothing")
     for file in ("it", "missing"):
-        with pytest.raises(KubeConfigError, match=rf"of https://h can't be used: {tmp_path}/{file}"):
+        with pytest.raises(KubeConfigError, match=rf"of KubeAuth can't be used: {tmp_path}/{file}"):
             await ClusterAuth.load_first(KubeAuth("https://h", **{name: tmp_path / file}))
 
 
@@ -180,7 +180,7 @@ async def test_order(tmp_path: Path) -> None:
     missing = KubeConfig(tmp_path / "missing")
     with pytest.raises(KubeConfigError, match="No authorization methods were provided"):
         await ClusterAuth.load_first([])
-    with pytest.raises(KubeConfigError, match=r"Not in a cluster: .*; There is no kubeconfig at .*missing"):
+    with pytest.raises(KubeConfigError, match=r"Not in a cluster: .*; there is no kubeconfig at .*missing"):
         await ClusterAuth.load_first([InCluster(), missing])
     first = await ClusterAuth.load_first((missing, KubeAuth("https://first"), KubeAuth("https://second")))
-    assert first.origin == "https://first"
+    assert first.server == "https://first"

@@ -106,7 +106,7 @@ def test_bad_text(tmp_path: Path, text: str, words: list[str]) -> None:
     [
         ("no/such.yaml", ["no/such.yaml", "No such file", "packaged environments are"]),
         ("worker: {replicas: 2}", ["not the path of a file", "yaml.safe_load"]),
-        ([{"worker": {"x": {1}}}], ["worker.x is set", "JSON's types"]),
+        ([{"worker": {"x": {1}}}], ["worker.x is of type set", "JSON's types"]),
         ({"worker": {"threads_per_worker": math.nan}}, ["worker.threads_per_worker is nan"]),
         ({"worker": {"replicas": "3"}}, ["values mapping 1: worker.replicas is text"]),
         ([{}, {"worker": {"env": [{"name": "A", "value": 1}]}}], ["values mapping 2: worker.env[0].value"]),

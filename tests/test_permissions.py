@@ -39,6 +39,12 @@ def test_the_least() -> None:
     assert FORWARD in needed
 
 
+def test_server_side_apply() -> None:
+    """Helm 4 patches what it creates, so each kind that the chart creates takes that right as well."""
+    more = {str(item) for item in set(installing({}, outside=True, applied=True)) - set(installing({}, outside=True))}
+    assert more == {str(Permission("patch", group, resource)) for group, resource in contract.INSTALLED}
+
+
 def test_inside_nothing_is_forwarded() -> None:
     """A process in the cluster reaches the scheduler by its Service."""
     assert said({}) - said({}, outside=False) == {FORWARD}

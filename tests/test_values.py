@@ -84,7 +84,7 @@ def test_plain() -> None:
     """NumPy's numbers and paths become JSON's types; what can't is refused by its key."""
     numpy = pytest.importorskip("numpy")
     assert plain({"a": (numpy.int64(1), numpy.float64(2.5)), "b": Path("x/y")}) == {"a": [1, 2.5], "b": "x/y"}
-    with pytest.raises(errors.InvalidTypeError, match=r"worker.x\[1\] is set"):
+    with pytest.raises(errors.InvalidTypeError, match=r"worker.x\[1\] is of type set"):
         plain({"worker": {"x": [1, {2}]}})
 
 

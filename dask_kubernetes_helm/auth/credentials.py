@@ -36,6 +36,8 @@ class Credentials:
         The namespace that they suggest.
     expires : datetime, optional
         When they end, where that is known.
+    login : str
+        How to come by others, as a sentence.
     renew : coroutine function, optional
         Reads them anew from where they came from: a kubeconfig's same context, whichever is the current one by then.
     """
@@ -46,6 +48,7 @@ class Credentials:
     environment: dict[str, str] = field(default_factory=dict, repr=False)
     kubeconfig: dict[str, Any] | None = field(default=None, repr=False)
     expires: dt.datetime | None = None
+    login: str = "Log in again, or give others."
     renew: Callable[[], Awaitable[Credentials]] | None = field(default=None, repr=False, compare=False)
 
     @property

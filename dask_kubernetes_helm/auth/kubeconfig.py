@@ -25,6 +25,7 @@ from kubernetes.aio.config.exec_provider import ExecProvider
 from kubernetes.aio.config.kube_config import ConfigNode, FileOrData, KubeConfigLoader, KubeConfigMerger
 
 from dask_kubernetes_helm.errors import KubeConfigError
+from dask_kubernetes_helm.text import did_you_mean
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,8 @@ class Loaded:
     namespace: str | None
     configuration: Configuration = field(repr=False)
     expires: dt.datetime | None = None
+    #: The command that logs in; empty where there is none.
+    plugin: str = ""
 
 
 async def load(paths: str, context: str | None, *, persist: bool) -> Loaded:
@@ -83,7 +86,9 @@ async def load(paths: str, context: str | None, *, persist: bool) -> Loaded:
         if isinstance(error, ConfigException) and str(error).startswith("Invalid kube-config"):
             raise _unusable(paths, _missing_key(str(error))) from None  # its text may hold secrets
         raise _unusable(paths, _reason(error)) from error
-    return Loaded(paths, chosen, entry.get("namespace"), configuration, loader.expires)
+    user = _named(files, "users").get(entry.get("user", ""), {})
+    plugin = Path(str((user.get("exec") or {}).get("command") or "")).name
+    return Loaded(paths, chosen, entry.get("namespace"), configuration, loader.expires, plugin)
 
 
 class _Loader(KubeConfigLoader):  # type: ignore[misc] # the library is untyped
@@ -141,7 +146,10 @@ def _read_all(paths: str) -> dict[str, dict[str, Any]]:
     """What each of the files holds, of those that are there."""
     files = {part: content for part in paths.split(os.pathsep) if (content := _read(part)) is not None}
     if not files:
-        raise KubeConfigError(f"There is no kubeconfig at {paths}")
+        variable = os.environ.get("KUBECONFIG")
+        said = f"KUBECONFIG is {variable!r}" if variable else "KUBECONFIG is not set"
+        looked = " or ".join(part for part in paths.split(os.pathsep) if part)
+        raise KubeConfigError(f"There is no kubeconfig at {looked} ({said})")
     if not any(files.values()):
         raise _unusable(paths, "it is empty")
     return {part: content for part, content in files.items() if content}
@@ -197,7 +205,11 @@ def _choose(files: dict[str, dict[str, Any]], context: str | None, paths: str) -
     chosen = context or current
     if chosen not in contexts:
         named = "" if context else ", which it names as its current one"
-        raise KubeConfigError(f"The kubeconfig {paths} has no context {chosen!r}{named}; {has}")
+        near = did_you_mean(chosen, map(str, contexts))
+        raise KubeConfigError(
+            f"The kubeconfig {paths} has no context {chosen!r}{named}; {has}{near}",
+            cure="" if near else "Name one of these, or set KUBECONFIG to the file that has it.",
+        )
     return str(chosen)
 
 

@@ -30,6 +30,7 @@ from dask_kubernetes_helm.errors import InvalidArgumentError, InvalidAuthError, 
 
 __all__ = ["ClusterAuth", "Credentials", "InCluster", "KubeAuth", "KubeConfig"]
 
+_HOW_TO_AUTHENTICATE = "Set KUBECONFIG to a kubeconfig file, or give auth=KubeConfig(config_file=...)."
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
@@ -74,11 +75,16 @@ class ClusterAuth(ABC):
             try:
                 return await _load(way)
             except KubeConfigError as error:
-                reasons.append(error.message)
+                reasons.append(error)
+        told = [error.message if not place else _begun_small(error.message) for place, error in enumerate(reasons)]
         raise KubeConfigError(
-            "; ".join(reasons) or "No authorization methods were provided: auth is an empty list",
-            cure="Set KUBECONFIG to a kubeconfig file, or give auth=KubeConfig(config_file=...).",
+            "; ".join(told) or "No authorization methods were provided: auth is an empty list",
+            cure=next((error.cure for error in reasons if error.cure), _HOW_TO_AUTHENTICATE),
         )
+
+
+def _begun_small(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 def _judged(auth: Any) -> list[ClusterAuth]:
@@ -112,6 +118,19 @@ async def _load(way: ClusterAuth) -> Credentials:
     return loaded
 
 
+def _login(loaded: kubeconfig.Loaded) -> str:
+    """How to log in to a context again, by what its credentials come from."""
+    if loaded.plugin:
+        how = f"Log in again with what its plugin {loaded.plugin} belongs to"
+    else:
+        how = "Log in again as the cluster's provider has it"
+    return (
+        f"{how} (for example aws eks update-kubeconfig, gcloud container clusters get-credentials, az aks "
+        f"get-credentials, oc login), see that kubectl --context {loaded.context} get pods works, or name another "
+        "context."
+    )
+
+
 class InCluster(ClusterAuth):
     """The service account of the pod that this process runs in."""
 
@@ -120,12 +139,21 @@ class InCluster(ClusterAuth):
         try:
             kubernetes_config.load_incluster_config(client_configuration=configuration)
         except (kubernetes_config.ConfigException, OSError) as error:
-            raise KubeConfigError(f"Not in a cluster: {str(error).rstrip('.')}") from error
+            # The library's sentence for a process that runs in no pod says nothing that people know.
+            inside = "KUBERNETES_SERVICE_HOST" in os.environ
+            reason = str(error).rstrip(".") if inside else "this process runs in no pod"
+            raise KubeConfigError(f"Not in a cluster: {reason}") from error
         namespace = None
         with contextlib.suppress(OSError):
             namespace = (_SERVICE_ACCOUNT / "namespace").read_text(encoding="utf-8").strip()
         # An empty kubeconfig makes helm take the pod's service account, whatever the home folder holds.
-        return Credentials("the pod's service account", configuration, namespace, {"KUBECONFIG": os.devnull})
+        return Credentials(
+            "the pod's service account",
+            configuration,
+            namespace,
+            {"KUBECONFIG": os.devnull},
+            login="Was the service account, or this pod, deleted and made anew? Start the pod again.",
+        )
 
 
 @dataclass(frozen=True)
@@ -156,6 +184,7 @@ class KubeConfig(ClusterAuth):
             loaded.namespace,
             {"KUBECONFIG": loaded.paths, "HELM_KUBECONTEXT": loaded.context},
             expires=loaded.expires,
+            login=_login(loaded),
             renew=functools.partial(_load, settled),
         )
 
@@ -222,7 +251,8 @@ class KubeAuth(ClusterAuth):
         if self.username is not None:
             pair = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
             configuration.api_key["BearerToken"] = f"Basic {pair}"
-        return Credentials(self.host, configuration, kubeconfig=self._kubeconfig())
+        login = "Give KubeAuth a token that is valid, such as kubectl create token prints, or use KubeConfig()."
+        return Credentials("KubeAuth", configuration, kubeconfig=self._kubeconfig(), login=login)
 
     @property
     def _server_name(self) -> str | None:

@@ -217,6 +217,6 @@ def plain(value: Any, path: str = "", depth: int = 0) -> Any:
     if callable(getattr(value, "item", None)) and getattr(value, "ndim", 0) == 0:
         return plain(value.item(), path, depth + 1)
     raise InvalidTypeError(
-        f"The value of {path or 'values'} is {type(value).__name__}",
-        cure="Use JSON's types: text, numbers, lists, maps.",
+        f"The value of {path or 'values'} is of type {type(value).__name__}, which no values file can hold",
+        cure="Use JSON's types: text, numbers, true or false, lists, maps.",
     )

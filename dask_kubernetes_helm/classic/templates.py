@@ -102,6 +102,11 @@ def _find(given: Any, role: str) -> Pod | None:
 
 
 def _judged(pod: Any, source: str) -> Pod:
+    if isinstance(pod, Mapping) and (kind := pod.get("kind") or "Pod") != "Pod":
+        raise PodTemplateError(
+            f"kind is {kind!r}, where a pod template has 'Pod' (in {source})",
+            cure="Give the pod alone: a Deployment or a Job has it under spec.template.",
+        )
     try:
         podmodel.check(pod)
     except PodTemplateError as error:

@@ -47,7 +47,7 @@ _TIMEOUT = click.option("--timeout", metavar="TIME", help='Seconds, or text such
 @_FILES
 @_SET
 @click.option("--image", metavar="IMAGE", help="repository[:tag][@digest] of scheduler and workers.")
-@click.option("-w", "--n-workers", type=click.IntRange(min=0), help="Worker pods to begin with.")
+@click.option("-w", "--n-workers", type=frame.Count(), help="Worker pods to begin with.")
 @_CHART
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Until all pods are Ready.")
 @_TIMEOUT

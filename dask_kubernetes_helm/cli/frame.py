@@ -77,6 +77,22 @@ class Commands(click.Group):
             raise Failure(error) from error
 
 
+class Count(click.IntRange):
+    """A number of workers; click's own sentence for another value calls it a range."""
+
+    name = "integer"
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is no number of workers; give 0, 1, 2, ...", param, ctx)
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a command looks: a namespace, and a context of the kubeconfig; None: the default one."""

@@ -58,7 +58,7 @@ async def _looked_up(name: str, group: str | None, place: Place) -> tuple[str, s
 
 @click.command(short_help="Set the number of workers, without loss.")
 @frame.named
-@click.argument("n", type=click.IntRange(min=0))
+@click.argument("n", type=frame.Count())
 @frame.placed
 @frame.grouped
 @click.option("--force", is_flag=True, help="Also where results are lost by it.")
@@ -110,8 +110,8 @@ def _tell(told: dict[str, Any], sentence: str, output: str) -> None:
 @frame.named
 @frame.placed
 @frame.grouped
-@click.option("--minimum", type=click.IntRange(min=0), help="Fewest workers; by default Dask's configuration's.")
-@click.option("--maximum", type=click.IntRange(min=0), help="Most workers; by default Dask's configuration's.")
+@click.option("--minimum", type=frame.Count(), help="Fewest workers; by default Dask's configuration's.")
+@click.option("--maximum", type=frame.Count(), help="Most workers; by default Dask's configuration's.")
 @click.option("--off", is_flag=True, help="Leave the number as it is from now on.")
 @frame.formatted
 def adapt(

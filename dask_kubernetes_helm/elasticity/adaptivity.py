@@ -14,9 +14,10 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import dask.config
-from dask.utils import parse_bytes, parse_timedelta
+from dask.utils import parse_bytes
 from distributed.protocol import pickle
 
+from dask_kubernetes_helm import config
 from dask_kubernetes_helm.errors import InvalidArgumentError, InvalidTypeError
 from dask_kubernetes_helm.fronts import arguments
 from dask_kubernetes_helm.text import did_you_mean
@@ -88,15 +89,7 @@ def _limit(name: str, given: dict[str, Any]) -> float:
 
 def _seconds(name: str, given: dict[str, Any]) -> float | None:
     value = _setting(name, given)
-    try:
-        seconds = None if value is None else float(parse_timedelta(value, default="s"))
-    except (TypeError, ValueError, KeyError) as error:
-        raise InvalidArgumentError(
-            f"{name} is {value!r}, which is no duration", cure='Give seconds, or text such as "5 minutes".'
-        ) from error
-    if seconds is not None and seconds < 0:
-        raise InvalidArgumentError(f"{name} is {value!r}, it can't be negative", cure="Give 0 seconds or more.")
-    return seconds
+    return None if value is None else config.span(value, name)
 
 
 def _units(given: dict[str, Any]) -> dict[str, float]:

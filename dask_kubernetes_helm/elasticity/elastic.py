@@ -14,6 +14,7 @@ from distributed.core import Status
 
 from dask_kubernetes_helm import config, contract
 from dask_kubernetes_helm.elasticity import adaptivity
+from dask_kubernetes_helm.errors import InvalidArgumentError
 from dask_kubernetes_helm.fronts import arguments
 from dask_kubernetes_helm.fronts.base import ReleaseCluster
 
@@ -166,6 +167,32 @@ class ElasticCluster(ReleaseCluster):
     async def _scaling_history(self) -> list[dict[str, Any]]:
         return await self._open_scaling().history()
 
+    def wait_for_workers(self, n_workers: int, timeout: float | str | None = None) -> Any:
+        """Wait until so many workers, 1 or more, are there, or it is known that they can't come.
+
+        Parameters
+        ----------
+        n_workers : int
+            How many.
+        timeout : float or str, optional
+            As for `scale`; by default for ever.
+
+        Raises
+        ------
+        InvalidArgumentError, InvalidTypeError
+        StartError
+            Their pods do not come up, or not in time.
+
+        Examples
+        --------
+        >>> cluster.wait_for_workers(10, timeout="5 minutes")  # doctest: +SKIP
+        """
+        if arguments.worker_count(n_workers, "n_workers") == 0:
+            raise InvalidArgumentError("n_workers is 0, and there is nothing to wait for", cure="Give 1, 2, 3, ...")
+        if timeout is not None:
+            config.seconds(timeout, "timeout")
+        return self.sync(self._wait_for_workers, n_workers, timeout=timeout)
+
     async def _wait_for_workers(self, n_workers: int = 0, timeout: float | str | None = None) -> None:
         from dask_kubernetes_helm.waiting import showing  # noqa: PLC0415 - see the module's charter
         from dask_kubernetes_helm.waiting.progress import Progress  # noqa: PLC0415
@@ -189,7 +216,7 @@ class ElasticCluster(ReleaseCluster):
                     registered,
                     component=contract.WORKER,
                     timeout=limit,
-                    what=f"{n_workers} workers",
+                    what=f"The last of {n_workers} workers",
                     tick=functools.partial(showing.pods, watcher, progress, (contract.WORKER,)),
                 )
                 progress.done("workers", f"{n_workers} registered")

@@ -15,6 +15,7 @@ pods that don't come up or aren't reached. The tree::
         InvalidSecurityError             security is no distributed.security.Security (also a RuntimeError)
         InvalidAuthError                 auth is no way to authenticate (also a ValueError)
       ClusterClosedError                 a closed cluster was used
+      NotStartedError                    asynchronous, and not awaited or without a running loop (also a RuntimeError)
       ValuesError                        the values can't be used (also a ValueError)
         ValuesFileError                  missing, not YAML, not a mapping, undefined variable
         UnknownEnvironmentError          no such file in values/
@@ -25,6 +26,7 @@ pods that don't come up or aren't reached. The tree::
         HelmTimeoutError                 helm did not end in time
         ChartError                       no chart there, or it does not render
         ReleaseNotFoundError
+          WrongChartError                there is one of this name, but of another chart
         ReleaseExistsError
       KubernetesError                    the API refused or can't be reached
         KubeConfigError                  no usable way to authenticate
@@ -77,6 +79,7 @@ from dask_kubernetes_helm.errors.given import (
     InvalidNameError,
     InvalidSecurityError,
     InvalidTypeError,
+    NotStartedError,
     PodTemplateError,
     TemplateWarning,
     UnknownEnvironmentError,
@@ -129,6 +132,7 @@ from dask_kubernetes_helm.errors.service import (
     UnauthorizedError,
     WorkerGroupNotFoundError,
     WorkloadNotFoundError,
+    WrongChartError,
 )
 
 __all__ = [
@@ -159,6 +163,7 @@ __all__ = [
     "MissingServiceAccountError",
     "NamespaceNotFoundError",
     "NodeLostError",
+    "NotStartedError",
     "OutOfMemoryError",
     "PodCreationError",
     "PodLostError",
@@ -188,4 +193,5 @@ __all__ = [
     "VersionMismatchWarning",
     "WorkerGroupNotFoundError",
     "WorkloadNotFoundError",
+    "WrongChartError",
 ]

@@ -37,6 +37,10 @@ class ClusterClosedError(HelmClusterError):
     """A closed cluster was used."""
 
 
+class NotStartedError(HelmClusterError, RuntimeError):
+    """A cluster for a running event loop was used outside of one, or before it was awaited."""
+
+
 class ValuesError(HelmClusterError, ValueError):
     """The values can't be used."""
 

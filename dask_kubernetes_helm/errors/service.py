@@ -29,6 +29,10 @@ class ReleaseNotFoundError(HelmError):
     """There is no such release of this chart."""
 
 
+class WrongChartError(ReleaseNotFoundError):
+    """There is a release of this name, but of another chart."""
+
+
 class ReleaseExistsError(HelmError):
     """A release of this name exists already."""
 

@@ -5,5 +5,6 @@ Belongs here: starting, closing, being asked and being shown, for any front. Nev
 
 `base` is the life that all share; `connected` keeps in touch with the scheduler; `hosting` is a scheduler in the
 release, `locally` one in this process, and `addresses` where that listens; `looking` shows logs, events and reports;
-`inquiry` tells what is wrong and which workers were lost; `arguments` judges what HelmCluster was told.
+`inquiry` tells what is wrong and which workers were lost; `arguments` judges what HelmCluster was told, `keywords` what
+it can't be told.
 """

@@ -52,6 +52,8 @@ class Arguments:
             worker_count(self.n_workers, "n_workers")
         if self.image is not None:
             image_values(self.image)
+        if self.namespace:
+            naming.namespace(self.namespace)
         return self
 
     def plan(self, name: str) -> Plan:
@@ -67,6 +69,21 @@ class Arguments:
         own = [Layer("arguments of HelmCluster", said)] if said else []
         read = layers(self.values, self.environment)
         return Plan(name, self.namespace, read + own, self.chart, self.auth, self.timeout, self.shutdown_on_close)
+
+
+def chart_reference(chart: Any) -> str | None:
+    """Where a chart is, as text.
+
+    Raises
+    ------
+    InvalidTypeError
+    """
+    if chart is not None and not isinstance(chart, str | os.PathLike):
+        raise InvalidTypeError(
+            f"chart is {chart!r} ({type(chart).__name__}), not a path or text",
+            cure="Name a folder, a packed .tgz, 'repo/chart' or 'oci://...', or leave it out for the packaged one.",
+        )
+    return None if chart is None else os.fspath(chart)
 
 
 def layers(values: Any, environment: str | None = None) -> list[Layer]:
@@ -94,7 +111,7 @@ def release_name(name: str | None, *, attach: bool) -> str:
     """
     template = config.get("name", name)
     if not isinstance(template, str):
-        raise InvalidTypeError(f"name is {type(template).__name__}", cure="Give text.")
+        raise InvalidTypeError(f"name is {template!r} ({type(template).__name__}), not text", cure="Give a name.")
     return naming.validate(template) if attach else naming.expand(template, os.environ)
 
 
@@ -136,7 +153,8 @@ def image_values(image: str) -> dict[str, str]:
     match = _IMAGE.fullmatch(image) if isinstance(image, str) else None
     if not match:
         raise InvalidArgumentError(
-            f"image is {image!r}, which names no image", cure="Give repository[:tag][@sha256:...]."
+            f"image is {image!r}, which names no image",
+            cure="Give repository[:tag][@sha256:...], such as ghcr.io/dask/dask:2026.8.0, in lower case.",
         )
     parts = {key: part for key, part in match.groupdict().items() if part}
     if parts.get("tag") == versions.MATCH_CLIENT:

@@ -20,7 +20,8 @@ import dask.widgets
 from distributed.core import Status, rpc
 from distributed.utils import NoOpAwaitable
 
-from dask_kubernetes_helm.errors import ClusterClosedError, HelmClusterError
+from dask_kubernetes_helm import config
+from dask_kubernetes_helm.errors import ClusterClosedError, HelmClusterError, NotStartedError
 from dask_kubernetes_helm.fronts.connected import ConnectedCluster
 from dask_kubernetes_helm.fronts.hosting import RemoteScheduler
 from dask_kubernetes_helm.fronts.inquiry import Inquiry
@@ -86,7 +87,12 @@ class ReleaseCluster(LookingCluster, Inquiry, ConnectedCluster):
         self._starting: asyncio.Task[Any] | None = None
         self._started = False
         self._ending: asyncio.Task[None] | None = None
-        super().__init__(asynchronous=asynchronous, loop=loop, quiet=quiet, name=name)
+        try:
+            super().__init__(asynchronous=asynchronous, loop=loop, quiet=quiet, name=name)
+        except RuntimeError as error:
+            cure = "Use it in a coroutine, as `await ...(asynchronous=True)` or by `async with`; or leave it out."
+            said = f"asynchronous=True takes a running event loop: {error}"
+            raise NotStartedError(said, cure=cure, release=name) from error
         if not self.called_from_running_loop:
             self._loop_runner.start()
             _running.add(self)
@@ -112,8 +118,9 @@ class ReleaseCluster(LookingCluster, Inquiry, ConnectedCluster):
         return started().__await__()
 
     def sync(self, func: Any, *args: Any, **kwargs: Any) -> Any:
-        """Run a coroutine function: blocking, or as an awaitable in a running loop; refuses once closed."""
-        if self.status == Status.closed:
+        """Run a coroutine function: blocking, or as an awaitable in a running loop; refuses outside of its life."""
+        early = self.status == Status.created and func not in (self._start, self._close)
+        if early or self.status == Status.closed:
             raise self._closed_error()
         return super().sync(func, *args, **kwargs)
 
@@ -155,6 +162,7 @@ class ReleaseCluster(LookingCluster, Inquiry, ConnectedCluster):
         timeout : float, optional
             Seconds to wait for it.
         """
+        timeout = None if timeout is None else config.span(timeout, "timeout")
         if self.status == Status.closed:
             return NoOpAwaitable() if self.asynchronous else None
         result = self.sync(self._close, callback_timeout=timeout)
@@ -199,9 +207,26 @@ class ReleaseCluster(LookingCluster, Inquiry, ConnectedCluster):
         raise self._closed_error()
 
     def _closed_error(self) -> HelmClusterError:
+        if self.status == Status.created:
+            cure = "Await it first: `cluster = await ...(asynchronous=True)`, or `async with`; and await its verbs."
+            return NotStartedError("This cluster is asynchronous=True, and not started", cure=cure, release=self.name)
         return ClusterClosedError(
             "This cluster is closed", cure="Make a new one, or attach to one by HelmCluster.from_name."
         ).concerning(self.name, None)
+
+    def get_client(self) -> Any:
+        """A Dask client of this cluster: the current one, if it is, else a new one.
+
+        Raises
+        ------
+        ClusterClosedError
+
+        Examples
+        --------
+        >>> cluster.get_client()  # doctest: +SKIP
+        """
+        self._open_release()
+        return super().get_client()
 
     @property
     def namespace(self) -> str:

@@ -30,23 +30,17 @@ from dask_kubernetes_helm.auth import Credentials
 from dask_kubernetes_helm.errors import (
     ChartError,
     HelmClusterError,
-    HelmNotFoundError,
     HelmTimeoutError,
-    HelmVersionError,
     ReleaseNotFoundError,
 )
+from dask_kubernetes_helm.helmcli import helmsaid
 from dask_kubernetes_helm.helmcli.helmsaid import CHART_CURE, translate
 
 logger = logging.getLogger(__name__)
 
-#: The first that labels a release's record (`helm install --labels`), which is how we know our own.
-MINIMUM = (3, 13)
-HOW_TO_GET_HELM = (
-    "Install Helm 4 (macOS: brew install helm; Windows: winget install Helm.Helm; conda: conda install -c conda-forge "
-    "kubernetes-helm; else https://helm.sh/docs/intro/install), or name it in the configuration "
-    "(kubernetes.helm.executable). Attaching with HelmCluster.from_name needs no helm."
-)
 _REMOTE = re.compile(r"\w[\w+.-]*://\S+|[\w-]+/[\w-]+")
+#: The first that installs by server-side apply. https://helm.sh/docs/overview/
+_APPLIES = (4,)
 #: Seconds between asking helm to stop and making it.
 _GRACE = 5
 
@@ -143,6 +137,11 @@ class Helm:
         )
         self.version: tuple[int, ...] = ()
 
+    @property
+    def applies(self) -> bool:
+        """Whether it installs by server-side apply."""
+        return self.version >= _APPLIES
+
     @classmethod
     async def find(cls, credentials: Credentials, namespace: str, executable: str | None, timeout: float) -> Helm:
         """The helm to use, once its version is known to do.
@@ -154,7 +153,7 @@ class Helm:
         name = executable or "helm"
         path = shutil.which(Path(name).expanduser())
         if path is None:
-            raise HelmNotFoundError(f"No helm binary: {name!r} is not on PATH or not executable", cure=HOW_TO_GET_HELM)
+            raise helmsaid.absent(name)
         helm = cls(path, credentials, namespace, timeout)
         helm.version = await helm._read_version()
         return helm
@@ -164,24 +163,12 @@ class Helm:
             printed = await _Command(self.executable, {}, min(self._timeout, 20)).run(
                 ["version", "--template", "{{.Version}}"]
             )
-        except (OSError, pyhelm3.Error) as error:
-            raise HelmNotFoundError(
-                f"{self.executable} is not a helm that runs: {error}", cure=HOW_TO_GET_HELM
-            ) from error
-        text = printed.decode(errors="replace").strip()
-        match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", text)
-        if not match:
-            raise HelmVersionError(
-                f"{self.executable} calls itself version {text!r}, which is not a released version's form (v4.1.4)",
-                cure=f"It is a build without its version stamped in. {HOW_TO_GET_HELM}",
-            )
-        version = tuple(int(part) for part in match.groups())
-        if version[:2] < MINIMUM:
-            raise HelmVersionError(
-                f"{self.executable} is version {text}, {MINIMUM[0]}.{MINIMUM[1]} or later is needed",
-                cure=HOW_TO_GET_HELM,
-            )
-        return version
+        except OSError as error:
+            raise helmsaid.no_helm(self.executable, f"did not start: {error.strerror or error}") from error
+        except pyhelm3.Error as error:
+            said = helmsaid.last_words(error.returncode, error.stderr or error.stdout or b"")
+            raise helmsaid.no_helm(self.executable, said) from error
+        return helmsaid.version(self.executable, printed)
 
     async def install(self, release: str, chart: Path, values: Mapping[str, Any], labels: Mapping[str, str]) -> None:
         """Install a release; refuses when one of that name exists.

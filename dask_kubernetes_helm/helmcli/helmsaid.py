@@ -1,18 +1,21 @@
-"""What helm says when it fails, as our errors.
+"""What helm says, of itself and when it fails, as our errors.
 
-Belongs here: reading helm's standard error. Never here: running helm (helm.py does).
+Belongs here: reading what helm prints, its version and its standard error. Never here: running helm (helm.py does).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 from dask_kubernetes_helm.errors import (
     ApiUnreachableError,
     ChartError,
     HelmClusterError,
     HelmError,
+    HelmNotFoundError,
+    HelmVersionError,
     NamespaceNotFoundError,
     ReleaseExistsError,
     ReleaseNotFoundError,
@@ -25,6 +28,76 @@ CHART_CURE = (
     "Name a folder, a packed .tgz, a repository's 'repo/chart' or 'oci://...', or leave `chart` out for "
     "the packaged one."
 )
+
+
+#: The first that labels a release's record (`helm install --labels`), which is how we know our own.
+MINIMUM = (3, 13)
+HOW_TO_GET_HELM = (
+    "Install Helm 4 (macOS: brew install helm; Windows: winget install Helm.Helm; conda: conda install -c conda-forge "
+    "kubernetes-helm; else https://helm.sh/docs/intro/install), or name it in the configuration "
+    "(kubernetes.helm.executable). Attaching with HelmCluster.from_name needs no helm."
+)
+_NEEDED = "helm is needed to create, upgrade and remove clusters"
+#: Characters of what a binary says that are shown.
+_SHOWN = 200
+
+
+def absent(name: str) -> HelmNotFoundError:
+    """Why there is no binary of that name."""
+    path = Path(name).expanduser()
+    if path.is_dir():
+        reason = f"{name} is a folder"
+    elif path.is_file() and path.name != name:
+        reason = f"{name} is not executable (chmod +x makes it so)"
+    else:
+        reason = f"there is no {name}" if path.name != name else f"there is no {name!r} on PATH"
+    return HelmNotFoundError(f"{_NEEDED}, and {reason}", cure=HOW_TO_GET_HELM)
+
+
+def no_helm(executable: str, said: str) -> HelmNotFoundError:
+    """The error that says that a binary is no helm that runs."""
+    return HelmNotFoundError(f"{_NEEDED}, and {executable} is none: `version` {said}", cure=HOW_TO_GET_HELM)
+
+
+def last_words(code: int, said: bytes) -> str:
+    r"""How a binary ended, and what it said.
+
+    Examples
+    --------
+    >>> last_words(3, b"no such flag\n")
+    'ended with exit code 3: no such flag'
+    """
+    text = _line(said)
+    return f"ended with exit code {code}{': ' + text if text else ''}"
+
+
+def _line(said: bytes) -> str:
+    return " ".join(said.decode(errors="replace").split())[:_SHOWN]
+
+
+def version(executable: str, printed: bytes) -> tuple[int, ...]:
+    """The version that a helm prints, when it is one that does.
+
+    Raises
+    ------
+    HelmNotFoundError, HelmVersionError
+    """
+    text = _line(printed)
+    if not re.match(r"v?\d", text):
+        raise no_helm(executable, f"printed {text!r}")
+    match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", text)
+    if not match:
+        raise HelmVersionError(
+            f"{executable} calls itself version {text!r}, which is not a released version's form (SemVer, such as "
+            "v4.1.4)",
+            cure=f"It was built without its version stamped in: take a release build. {HOW_TO_GET_HELM}",
+        )
+    found = tuple(int(part) for part in match.groups())
+    if found[:2] < MINIMUM:
+        raise HelmVersionError(
+            f"{executable} is version {text}, {MINIMUM[0]}.{MINIMUM[1]} or later is needed", cure=HOW_TO_GET_HELM
+        )
+    return found
 
 
 def translate(stderr: bytes, namespace: str) -> HelmClusterError:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dask_kubernetes_helm.errors import ForbiddenError, NamespaceNotFoundError, WorkloadNotFoundError
+from dask_kubernetes_helm.errors import ForbiddenError, KubernetesError, NamespaceNotFoundError, WorkloadNotFoundError
 from dask_kubernetes_helm.kubeapi.transport import Transport
 from dask_kubernetes_helm.rights.permissions import Permission
 
@@ -49,6 +49,26 @@ class Asking:
         except (NamespaceNotFoundError, WorkloadNotFoundError):
             return False
         return True
+
+    async def namespaces(self) -> list[str]:
+        """Names of the namespaces there are; none where asking is forbidden, as it is to most users."""
+        try:
+            reply = await self._transport.json("GET", "/api/v1/namespaces")
+        except ForbiddenError:
+            return []
+        return [item["metadata"]["name"] for item in reply["items"]]
+
+    async def user(self) -> str:
+        """Who the API server takes us for; empty where it does not tell.
+
+        Source: https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/self-subject-review-v1/
+        """
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        try:
+            reply = await self._transport.json("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=body)
+        except KubernetesError:  # before Kubernetes 1.28
+            return ""
+        return str(reply.get("status", {}).get("userInfo", {}).get("username", ""))
 
     async def allowed(self) -> tuple[list[Object], bool]:
         """What the credentials may do in the namespace: rules, and whether the list is complete.

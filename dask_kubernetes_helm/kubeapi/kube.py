@@ -17,7 +17,7 @@ from typing import Any
 
 import aiohttp
 
-from dask_kubernetes_helm import moments
+from dask_kubernetes_helm import moments, naming
 from dask_kubernetes_helm.auth import ClusterAuth, Credentials
 from dask_kubernetes_helm.errors import (
     ForbiddenError,
@@ -55,7 +55,7 @@ class Kube(Asking):
     async def connect(cls, auth: Any = None, namespace: str | None = None) -> Kube:
         """Read credentials and settle the namespace; makes no request yet."""
         credentials = await ClusterAuth.load_first(auth)
-        return cls(credentials, namespace or credentials.namespace or "default")
+        return cls(credentials, naming.namespace(namespace or credentials.namespace or "default"))
 
     @property
     def credentials(self) -> Credentials:

@@ -82,7 +82,7 @@ class Permissions:
         width = max(len(feature.name) for feature in self.lacking)
         lines = [f"Permissions of {self.who} in namespace {self.namespace}"]
         for feature, lacking in self.lacking.items():
-            said = f"lacks {_joined(lacking)}. {feature.without}" if lacking else ""
+            said = f"lacks {permissions.joined(lacking)}. {feature.without}" if lacking else ""
             sign = ("no " if feature.optional else "NO ") if lacking else "yes"
             lines.append(f"  {sign}  {feature.name:{width}}  {said}".rstrip())
         if not self.ok:
@@ -92,7 +92,8 @@ class Permissions:
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><td>{'&#10007;' if lacking else '&#10003;'}</td><td>{html.escape(feature.name)}</td>"
-            f"<td>{html.escape(_joined(lacking))}</td><td>{html.escape(feature.without if lacking else '')}</td></tr>"
+            f"<td>{html.escape(permissions.joined(lacking))}</td>"
+            f"<td>{html.escape(feature.without if lacking else '')}</td></tr>"
             for feature, lacking in self.lacking.items()
         )
         table = (
@@ -100,15 +101,6 @@ class Permissions:
             f"<table><tr><th></th><th>Feature</th><th>Lacks</th><th>Without it</th></tr>{rows}</table>"
         )
         return table if self.ok else f"{table}<p>This Role adds what is lacking:</p><pre>{html.escape(self.role)}</pre>"
-
-
-def _joined(lacking: list[Permission]) -> str:
-    """Verbs by what they are on."""
-    verbs: dict[str, list[str]] = {}
-    for item in lacking:
-        verb, _, what = str(item).partition(" ")
-        verbs.setdefault(what, []).append(verb)
-    return ", ".join(f"{'/'.join(some)} {what}" for what, some in verbs.items())
 
 
 async def examine(kube: Kube, certificates: str = "") -> Permissions:

@@ -23,7 +23,7 @@ from dask_kubernetes_helm.connections.certificates import Certificates
 from dask_kubernetes_helm.errors import ReleaseExistsError, StartTimeoutError
 from dask_kubernetes_helm.helmcli.helm import Helm
 from dask_kubernetes_helm.kubeapi.kube import Kube
-from dask_kubernetes_helm.releases import ownership, preflight
+from dask_kubernetes_helm.releases import namesakes, ownership, preflight
 from dask_kubernetes_helm.releases.release import Release
 from dask_kubernetes_helm.rights import permissions
 from dask_kubernetes_helm.waiting import showing
@@ -77,7 +77,8 @@ class ManagedRelease(Release):
         async with helm.unpacked(plan.chart or str(contract.chart_path())) as chart:
             values = await asyncio.to_thread(schema.check, plan.layers, chart)
             effective = schema.effective(values, chart)
-            await preflight.check(self.kube, self.name, effective, certified=plan.certificates is not None)
+            certified = plan.certificates is not None
+            await preflight.check(self.kube, self.name, effective, certified=certified, applied=helm.applies)
             progress.show("release", "installing")
             await ownership.sweep(self.kube, self.name)
             await self._install(helm, chart, values, plan)
@@ -95,7 +96,8 @@ class ManagedRelease(Release):
         async with helm.unpacked(plan.chart or str(contract.chart_path())) as chart:
             values = await asyncio.to_thread(schema.check, plan.layers, chart)
             effective = schema.effective(values, chart)
-            await preflight.check(self.kube, self.name, effective, certified=plan.certificates is not None)
+            certified = plan.certificates is not None
+            await preflight.check(self.kube, self.name, effective, certified=certified, applied=helm.applies)
             return await helm.rendered(self.name, chart, values, upgrade=False)
 
     async def _install(self, helm: Helm, chart: Path, values: dict[str, Any], plan: Plan) -> None:
@@ -109,10 +111,10 @@ class ManagedRelease(Release):
         try:
             added = {"lifecycle": mine, **(await self._certify(plan.certificates, owner))}
             await helm.install(self.name, chart, merge(values, added), {ownership.OWNER_LABEL: owner.uid})
-        except ReleaseExistsError:
+        except ReleaseExistsError as error:
             self._installed, self.owner = False, None  # the name is somebody else's
             await ownership.remove(self.kube, owner)
-            raise
+            raise (await namesakes.taken(self.kube, self.name)).concerning(self.name, self.namespace) from error
         await ownership.adopt_records(self.kube, self.name, owner)
 
     async def _certify(self, certificates: Certificates | None, owner: ownership.Owner) -> dict[str, Any]:

@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from dask_kubernetes_helm import contract
+from dask_kubernetes_helm import contract, naming
 from dask_kubernetes_helm.errors import KubernetesError, WorkloadNotFoundError
 from dask_kubernetes_helm.kubeapi.kube import Kube
 from dask_kubernetes_helm.releases import ownpod
 
 #: Labels Helm's record of a release with its owner's uid, so that we never remove somebody else's.
 OWNER_LABEL = "dask.org/created-by"
+#: On an owner: the user's name where the release was made, for who finds the name taken.
+USER_ANNOTATION = "dask.org/user"
 _IS_OWNER = f"{contract.COMPONENT_LABEL}={contract.OWNER}"
 #: Seconds that a release may take from its owner to Helm's record.
 _INSTALLING = 600.0
@@ -58,6 +60,7 @@ async def create(kube: Kube, release: str, *, bound: bool) -> Owner:
             contract.INSTANCE_LABEL: release,
             contract.COMPONENT_LABEL: contract.OWNER,
         },
+        "annotations": {USER_ANNOTATION: naming.user()},
     }
     if bound and (pod := await ownpod.find(kube)):
         name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]

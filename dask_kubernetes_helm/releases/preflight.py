@@ -16,8 +16,10 @@ from dask_kubernetes_helm.connections import certificates
 from dask_kubernetes_helm.errors import ForbiddenError, TlsSecretError, WorkloadNotFoundError
 from dask_kubernetes_helm.kubeapi import kubesaid
 from dask_kubernetes_helm.kubeapi.kube import Kube
-from dask_kubernetes_helm.rights import permissions
+from dask_kubernetes_helm.rights import features, permissions
 
+#: What the Role is called that has what is lacking.
+_ROLE = "dask-helm-more"
 #: Which values do without rights to which kinds.
 _WITHOUT = {
     contract.RBAC: "Without rights to roles, agent.enabled=false installs a release that can't adapt.",
@@ -32,7 +34,7 @@ _WITHOUT = {
 }
 
 
-async def check(kube: Kube, release: str, values: Mapping[str, Any], *, certified: bool) -> None:
+async def check(kube: Kube, release: str, values: Mapping[str, Any], *, certified: bool, applied: bool = False) -> None:
     """Refuse an install that could not succeed.
 
     Parameters
@@ -45,6 +47,8 @@ async def check(kube: Kube, release: str, values: Mapping[str, Any], *, certifie
         All of the chart's, defaults included.
     certified : bool
         It is given certificates, whatever its values say of a Secret.
+    applied : bool
+        Helm installs by server-side apply.
 
     Raises
     ------
@@ -52,16 +56,19 @@ async def check(kube: Kube, release: str, values: Mapping[str, Any], *, certifie
     """
     exists, (rules, complete) = await asyncio.gather(kube.namespace_exists(), kube.allowed())
     if not exists:
-        raise kubesaid.no_namespace(kube.namespace, kube.credentials).concerning(release, None)
-    needed = permissions.installing(values, outside="KUBERNETES_SERVICE_HOST" not in os.environ)
+        known = await kube.namespaces()
+        raise kubesaid.no_namespace(kube.namespace, kube.credentials, known).concerning(release, None)
+    outside = "KUBERNETES_SERVICE_HOST" not in os.environ
+    needed = permissions.installing(values, outside=outside, applied=applied)
     lacking = permissions.missing(rules, needed)
     if lacking and complete:
         kinds = {(item.group, item.resource) for item in lacking}
+        role = features.role(lacking, _ROLE, kube.namespace)
         raise ForbiddenError(
-            f"These credentials may not {', '.join(map(str, lacking))} in namespace {kube.namespace}",
-            cure="Ask for a Role with these permissions (docs/permissions.md has one to apply; "
-            "`python -m dask_kubernetes_helm rbac` prints it)."
-            + "".join(f" {said}" for some, said in _WITHOUT.items() if kinds & set(some)),
+            f"{kubesaid.who(await kube.user())} may not {permissions.joined(lacking)} in namespace {kube.namespace}",
+            cure="".join(f"{said} " for some, said in _WITHOUT.items() if kinds & set(some))
+            + "Ask for a Role with these permissions (docs/permissions.md has one to apply; "
+            f"`python -m dask_kubernetes_helm rbac` prints it). What is lacking, as a Role:\n\n{role.rstrip()}",
         ).concerning(release, kube.namespace)
     tls = values.get("tls") or {}
     if tls.get("enabled") and tls.get("secretName") and not certified:

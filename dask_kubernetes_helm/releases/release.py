@@ -20,14 +20,13 @@ from dask_kubernetes_helm.connections.connect import IN_CLUSTER, Connection, Rou
 from dask_kubernetes_helm.connections.routing import Routing
 from dask_kubernetes_helm.errors import (
     ForbiddenError,
-    ReleaseNotFoundError,
     SchedulerUnreachableError,
     TlsSecretError,
     WorkerGroupNotFoundError,
     WorkloadNotFoundError,
 )
 from dask_kubernetes_helm.kubeapi.kube import Kube
-from dask_kubernetes_helm.releases import ownership, ownpod
+from dask_kubernetes_helm.releases import namesakes, ownership, ownpod
 from dask_kubernetes_helm.reports.sights import Sights
 from dask_kubernetes_helm.text import did_you_mean
 from dask_kubernetes_helm.waiting import showing
@@ -74,18 +73,15 @@ class Release(Sights):
 
         Raises
         ------
-        ReleaseNotFoundError
-            Names releases that are near.
+        ReleaseNotFoundError, NamespaceNotFoundError
+            Names those that are near.
+        WrongChartError
         """
         deployments = await self.kube.find("deployments", f"{contract.PART_OF_LABEL}={contract.PART_OF}")
         names = {item["metadata"]["labels"].get(contract.INSTANCE_LABEL, "") for item in deployments}
         mine = [item for item in deployments if item["metadata"]["labels"].get(contract.INSTANCE_LABEL) == self.name]
         if not mine:
-            raise ReleaseNotFoundError(
-                f"There is no release {self.name!r} of this chart in namespace {self.namespace}"
-                f"{did_you_mean(self.name, names)}",
-                cure=f"Releases there: {', '.join(sorted(names)) or 'none'}.",
-            )
+            raise await namesakes.absent(self.kube, self.name, names)
         self._take(mine)
         if any(item["metadata"]["labels"][contract.COMPONENT_LABEL] == contract.SCHEDULER for item in mine):
             services = {

@@ -12,12 +12,11 @@ import time
 
 from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.connections.schedulerpod import SchedulerPod
-from dask_kubernetes_helm.errors import ForbiddenError, HelmClusterError, ReleaseNotFoundError, WorkloadNotFoundError
+from dask_kubernetes_helm.errors import ForbiddenError, HelmClusterError, WorkloadNotFoundError
 from dask_kubernetes_helm.kubeapi.kube import Kube, Object
-from dask_kubernetes_helm.releases import leftovers, overview, ownership
+from dask_kubernetes_helm.releases import leftovers, namesakes, overview, ownership
 from dask_kubernetes_helm.releases.leftovers import Leftover
 from dask_kubernetes_helm.releases.overview import Overview
-from dask_kubernetes_helm.text import did_you_mean
 
 _OURS = f"{contract.PART_OF_LABEL}={contract.PART_OF}"
 _WARNINGS = "type=Warning"
@@ -66,8 +65,9 @@ async def release(kube: Kube, name: str) -> Overview:
 
     Raises
     ------
-    ReleaseNotFoundError
-        Names releases that are near.
+    ReleaseNotFoundError, NamespaceNotFoundError
+        Names those that are near.
+    WrongChartError
     """
     selector = contract.selector(name)
     deployments, pods, records, events = await asyncio.gather(
@@ -79,10 +79,7 @@ async def release(kube: Kube, name: str) -> Overview:
     if any(ownership.OWNER_LABEL in record["metadata"]["labels"] for record in records):
         return overview.recorded(name, kube.namespace, overview.records(records)[name])
     names = [one.name for one in await releases(kube)]
-    raise ReleaseNotFoundError(
-        f"There is no release {name!r} of this chart in namespace {kube.namespace}{did_you_mean(name, names)}",
-        cure=f"Releases there: {', '.join(sorted(names)) or 'none'}.",
-    )
+    raise await namesakes.absent(kube, name, names)
 
 
 async def _records(kube: Kube, name: str = "") -> list[Object]:

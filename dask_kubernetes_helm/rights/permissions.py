@@ -45,7 +45,7 @@ FORWARD = _all("get", "", "pods/portforward")
 _BUDGET = "podDisruptionBudget"
 
 
-def installing(values: Mapping[str, Any], *, outside: bool) -> list[Permission]:
+def installing(values: Mapping[str, Any], *, outside: bool, applied: bool = False) -> list[Permission]:
     """To install, use and remove a release with these values: what the chart creates, and where Helm keeps its records.
 
     Parameters
@@ -54,12 +54,16 @@ def installing(values: Mapping[str, Any], *, outside: bool) -> list[Permission]:
         The chart's values.
     outside : bool
         This process runs outside of the cluster.
+    applied : bool
+        By server-side apply, as Helm 4 does, which takes the right to patch even what is created.
+        https://kubernetes.io/docs/reference/using-api/server-side-apply/
     """
     scheduler = values.get("scheduler") or {}
     mine = scheduler.get("enabled", True)
     kinds = [*contract.INSTALLED, ("", "secrets"), *_monitored(values)]
     kinds += _exposed(values, mine=mine)
-    needed = [item for group, resource in kinds for item in _all("create get delete", group, resource)]
+    verbs = "create get patch delete" if applied else "create get delete"
+    needed = [item for group, resource in kinds for item in _all(verbs, group, resource)]
     needed += (
         _all("list", "", "configmaps")
         + _all("list patch update", "", "secrets")
@@ -114,6 +118,21 @@ def _exposed(values: Mapping[str, Any], *, mine: bool) -> list[tuple[str, str]]:
     ]
     kept = jupyter.get("persistence") or {}
     return kinds + [contract.CLAIMS] * (notebooks and bool(kept.get("enabled")) and not kept.get("existingClaim"))
+
+
+def joined(lacking: Iterable[Permission]) -> str:
+    """Verbs by what they are on.
+
+    Examples
+    --------
+    >>> joined([Permission("get", "", "pods"), Permission("list", "", "pods")])
+    'get/list pods'
+    """
+    verbs: dict[str, list[str]] = {}
+    for item in lacking:
+        verb, _, what = str(item).partition(" ")
+        verbs.setdefault(what, []).append(verb)
+    return ", ".join(f"{'/'.join(some)} {what}" for what, some in verbs.items())
 
 
 def missing(rules: Iterable[dict[str, Any]], needed: Iterable[Permission]) -> list[Permission]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+import getpass
 import json
 import os
 import socket
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import dask
+import numpy as np
 import pytest
 
 from dask_kubernetes_helm import HelmCluster, errors
@@ -39,6 +43,15 @@ def refuse(namespace: Namespace, image: str) -> Callable[..., str]:
 def says(message: str, *words: str) -> None:
     for word in words:
         assert word in message, message
+
+
+def told(*words: str) -> str:
+    """What a command that fails says in a terminal."""
+    command = (sys.executable, "-m", "dask_kubernetes_helm", *words)
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode in (1, 2), result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    return result.stderr
 
 
 def test_unknown_key(refuse, tmp_path: Path) -> None:
@@ -88,7 +101,7 @@ def test_bad_name(refuse, name: str) -> None:
     message = refuse(errors.InvalidNameError, name=name)
     says(message, "name")
     if len(name) == 54:
-        says(message, "54 characters", "53 are allowed")
+        says(message, "54 characters", "53 are allowed", "10 are for the suffixes")
 
 
 @pytest.mark.parametrize(("n", "error"), [(-1, ValueError), ("3", TypeError), (2.5, TypeError), (True, TypeError)])
@@ -107,17 +120,21 @@ def test_unknown_environment(refuse) -> None:
 
 
 def test_missing_namespace(image: str) -> None:
-    """A namespace that does not exist is named, and is not made."""
-    with pytest.raises(errors.NamespaceNotFoundError, match=r"no-such-namespace.*kubectl create namespace"):
-        HelmCluster(namespace="no-such-namespace", environment="ci", image=image, quiet=True)
-    assert "no-such-namespace" not in run("kubectl", "get", "namespaces", "-o", "name")
+    """A namespace that does not exist is named with the one that is near, and is not made; attaching tells the same."""
+    near = r"no namespace 'kube-sistem' at https://.*did you mean 'kube-system'\?.*kubectl create namespace kube-sistem"
+    with pytest.raises(errors.NamespaceNotFoundError, match=near):
+        HelmCluster(namespace="kube-sistem", environment="ci", image=image, quiet=True)
+    with pytest.raises(errors.NamespaceNotFoundError, match=near):
+        HelmCluster.from_name("x", namespace="kube-sistem", quiet=True)
+    assert "kube-sistem" not in run("kubectl", "get", "namespaces", "-o", "name")
+    assert "did you mean 'kube-system'?" in told("status", "x", "-n", "kube-sistem")
 
 
 def test_no_cluster(refuse) -> None:
     """An API server that does not answer: its address and the kubeconfig's context."""
     began = time.monotonic()
     message = refuse(errors.ApiUnreachableError, auth=KubeAuth("https://127.0.0.1:1", verify_ssl=False))
-    says(message, "https://127.0.0.1:1", "kubeconfig")
+    says(message, "https://127.0.0.1:1", "Connection refused", "Check that the cluster is up", "kubeconfig")
     assert time.monotonic() - began < 10
 
 
@@ -132,19 +149,57 @@ def test_a_stranger_in_the_api_servers_place(refuse, tmp_path: Path) -> None:
     server = kubeconfig["clusters"][0]["cluster"]["server"]
     message = refuse(errors.ApiUnreachableError, auth=KubeConfig(tmp_path / "config"))
     says(message, f"certificate of {server}", "not one that context 'embedded'", "Fetch the kubeconfig anew")
+    for advice in ("insecure", "skip", "verify_ssl", "disable"):
+        assert advice not in message.lower()
 
 
 def test_no_kubeconfig(refuse, tmp_path: Path) -> None:
     """No kubeconfig where it was looked for."""
     path = tmp_path / "nowhere"
     says(refuse(errors.KubeConfigError, auth=KubeConfig(path)), f"no kubeconfig at {path}", "KUBECONFIG")
-    says(refuse(errors.KubeConfigError, auth=KubeConfig(context="nope")), "no context 'nope'", "embedded")
+    near = refuse(errors.KubeConfigError, auth=KubeConfig(context="embeded"))
+    says(near, "no context 'embeded'", "it has: embedded", "did you mean 'embedded'?")
 
 
-def test_no_permission(refuse, namespace: Namespace) -> None:
-    """Missing permissions are named by verb and object."""
+def test_a_token_that_does_not_count(refuse) -> None:
+    """Credentials that the API server does not accept: whose they were, and how to come by others."""
+    server = run("kubectl", "config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}")
+    message = refuse(errors.UnauthorizedError, auth=KubeAuth(server, token="s3cr3t", verify_ssl=False))
+    says(message, f"{server} does not accept the credentials of KubeAuth", "kubectl create token")
+    assert "s3cr3t" not in message
+
+
+def test_no_permission(refuse, namespace: Namespace, image: str) -> None:
+    """Missing permissions are named by user, verb, object and namespace, and the Role in the message is enough."""
     auth = service_account(namespace, "viewer", "view")
-    says(refuse(errors.ForbiddenError, auth=auth), "create deployments.apps", namespace.name, "docs/permissions.md")
+    user = f"User system:serviceaccount:{namespace.name}:viewer"
+    message = refuse(errors.ForbiddenError, auth=auth)
+    says(message, f"{user} may not create/patch/delete deployments.apps", f"in namespace {namespace.name}")
+    says(message, "docs/permissions.md", "What is lacking, as a Role:")
+    namespace.kubectl("apply", "-f", "-", text=message.partition("as a Role:")[2])
+    namespace.kubectl(
+        "create", "rolebinding", "more", "--role=dask-helm-more", f"--serviceaccount={namespace.name}:viewer"
+    )
+    with HelmCluster(namespace=namespace.name, environment="ci", image=image, n_workers=0, auth=auth, quiet=True):
+        assert namespace.get("deployments")
+
+
+def test_no_permission_to_attach(namespace: Namespace) -> None:
+    """Who may not even look is told so by name, with the one command that lets them."""
+    auth = service_account(namespace, "nobody", "system:discovery")
+    with pytest.raises(errors.ForbiddenError) as caught:
+        HelmCluster.from_name("x", namespace=namespace.name, auth=auth, quiet=True)
+    says(
+        str(caught.value),
+        f"User system:serviceaccount:{namespace.name}:nobody may not list deployments",
+        namespace.name,
+    )
+    command = f"kubectl create role dask --verb=list --resource=deployments.apps --namespace={namespace.name}"
+    says(str(caught.value), command)
+    run(*command.split())
+    namespace.kubectl("create", "rolebinding", "list", "--role=dask", f"--serviceaccount={namespace.name}:nobody")
+    with pytest.raises(errors.ReleaseNotFoundError):
+        HelmCluster.from_name("x", namespace=namespace.name, auth=auth, quiet=True)
 
 
 def service_account(namespace: Namespace, name: str, role: str) -> KubeAuth:
@@ -160,19 +215,118 @@ def service_account(namespace: Namespace, name: str, role: str) -> KubeAuth:
 
 
 def test_release_exists(make_cluster, namespace: Namespace) -> None:
-    """A second install of a name is refused and leaves the first as it is."""
+    """A second install of a name tells the first one's chart, age and owner, and leaves it as it is."""
     make_cluster(name="twice", n_workers=0)
-    before = namespace.objects("deployments,services,secrets")
-    with pytest.raises(errors.ReleaseExistsError, match=r"exists already \(release twice, namespace .*from_name"):
+    before = namespace.objects("deployments,services,secrets,configmaps")
+    (owner,) = namespace.get("configmaps", "app.kubernetes.io/component=owner")
+    with pytest.raises(errors.ReleaseExistsError) as caught:
         make_cluster(name="twice", n_workers=0)
-    assert before == namespace.objects("deployments,services,secrets")
+    message, owned = str(caught.value), f"(owner configmap/{owner['metadata']['name']})"
+    says(message, "exists already: of the chart dask-", "deployed, installed", f"ago by {getpass.getuser()} {owned}")
+    says(message, f"release twice, namespace {namespace.name}")
+    says(message, f'HelmCluster.from_name("twice", namespace="{namespace.name}")', "choose another name")
+    says(message, f"dask helm delete twice -n {namespace.name}")
+    said = told("create", "twice", "-n", namespace.name, "--no-wait")
+    says(said, "exists already", f"{owned} (release twice, namespace {namespace.name}).\nAttach to it")
+    assert before == namespace.objects("deployments,services,secrets,configmaps")
+
+
+@pytest.fixture
+def stranger(namespace: Namespace, tmp_path: Path) -> Iterator[str]:
+    """A release of a chart that is not ours."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "Chart.yaml").write_text("{apiVersion: v2, name: webshop, version: 1.2.3}")
+    (tmp_path / "templates/it.yaml").write_text("{apiVersion: v1, kind: ConfigMap, metadata: {name: webshop}}")
+    where = ("--namespace", namespace.name)
+    run("helm", "install", "shop", str(tmp_path), *where)
+    yield "shop"
+    run("helm", "uninstall", "shop", *where)
+
+
+def test_another_charts_release(stranger: str, namespace: Namespace) -> None:
+    """A release of another chart is told by that chart, by who attaches to it as by who wants its name."""
+    before = namespace.objects()
+    with pytest.raises(errors.WrongChartError) as caught:
+        HelmCluster.from_name(stranger, namespace=namespace.name, quiet=True)
+    assert isinstance(caught.value, errors.ReleaseNotFoundError)
+    says(str(caught.value), "release 'shop'", namespace.name, "of the chart webshop-1.2.3", "this package's chart")
+    with pytest.raises(errors.ReleaseExistsError) as caught:
+        HelmCluster(stranger, namespace=namespace.name, environment="ci", quiet=True)
+    says(str(caught.value), "of the chart webshop-1.2.3", "by helm install", "helm uninstall shop --namespace")
+    assert "webshop-1.2.3" in told("status", stranger, "-n", namespace.name)
+    assert namespace.objects() == before
 
 
 def test_release_not_found(make_cluster, namespace: Namespace) -> None:
-    """Attaching to a name that is not there tells the near ones."""
+    """Attaching to a name that is not there tells where it was looked for, and the near ones."""
     make_cluster(name="morning", n_workers=0)
-    with pytest.raises(errors.ReleaseNotFoundError, match=r"no release 'mornin'.*did you mean 'morning'"):
+    with pytest.raises(errors.ReleaseNotFoundError, match=r"no release 'mornin'.*did you mean 'morning'") as caught:
         HelmCluster.from_name("mornin", namespace=namespace.name, quiet=True)
+    says(str(caught.value), f"in namespace {namespace.name}", "Releases there: morning.")
+
+
+def test_verbs_that_can_not_be_meant(make_cluster, namespace: Namespace) -> None:
+    """Numbers, groups and times that can't be meant are refused one by one, and nothing is scaled by it."""
+    cluster = make_cluster(name="calm", n_workers=1)
+    for n, error, words in (
+        (-1, ValueError, "n is -1, it can't be negative"),
+        ("3", TypeError, "n is '3' \\(str\\), not an integer"),
+        (2.5, TypeError, "n is 2.5 \\(float\\), not an integer"),
+        (True, TypeError, "n is True \\(bool\\), not an integer"),
+    ):
+        with pytest.raises(error, match=f"{words}.*Give 0, 1, 2, "):
+            cluster.scale(n)
+    for use in (
+        lambda: cluster.scale(2, "defaul"),
+        lambda: cluster.scale(2, worker_group="defaul"),
+        lambda: cluster.adapt(0, 2, worker_group="defaul"),
+        lambda: cluster.delete_worker_group("defaul"),
+    ):
+        with pytest.raises(
+            errors.WorkerGroupNotFoundError, match=r"'defaul'; did you mean 'default'\?.*Groups are: def"
+        ):
+            use()
+    with pytest.raises(errors.WorkerGroupNotFoundError, match=r"no worker group 3 .*Groups are: default"):
+        cluster.scale(2, 3)
+    with pytest.raises(ValueError, match="minimum is 10, which is above maximum, 2"):
+        cluster.adapt(minimum=10, maximum=2)
+    for use in (
+        lambda: cluster.scale(2, timeout=-1),
+        lambda: cluster.wait_for_workers(1, timeout="-1"),
+        lambda: cluster.adapt(0, 1, interval=""),
+        lambda: cluster.close(timeout=-1),
+    ):
+        with pytest.raises(errors.InvalidArgumentError, match=r"(timeout|interval) is .*(seconds|negative)"):
+            use()
+    for n in (0, True, "1", -1):
+        with pytest.raises(errors.HelmClusterError, match="n_workers is"):
+            cluster.wait_for_workers(n)
+    says(told("scale", "calm", "2", "-n", namespace.name, "-g", "defaul"), "did you mean 'default'?")
+    says(told("adapt", "calm", "--minimum=10", "--maximum=2"), "--minimum is 10, which is above --maximum, 2")
+    assert namespace.replicas() == 1
+    assert cluster.scaling_history() == []
+
+
+def test_numpys_numbers_and_paths(make_cluster, namespace: Namespace) -> None:
+    """NumPy's integers count as numbers of workers, in values too, as paths do as text."""
+    values = {"worker": {"replicas": np.int64(1), "podLabels": {"from": Path("somewhere")}}}
+    cluster = make_cluster(values=values)
+    assert namespace.replicas() == 1
+    cluster.scale(np.int64(0))
+    assert namespace.replicas() == 0
+
+
+async def test_a_running_loop(make_cluster, namespace: Namespace) -> None:
+    """In a running loop a plain cluster works as in a script; an asynchronous one says to await it before its verbs."""
+    make_cluster(name="looped", n_workers=0)
+    with HelmCluster.from_name("looped", namespace=namespace.name, quiet=True) as plain:
+        plain.scale(1)
+    cluster = HelmCluster.from_name("looped", namespace=namespace.name, quiet=True, asynchronous=True)
+    with pytest.raises(errors.NotStartedError, match=r"asynchronous=True, and not started .*Await it first.*await"):
+        cluster.scale(0)
+    async with cluster:
+        await cluster.scale(0)
+    assert namespace.replicas() == 0
 
 
 def test_wrong_chart(refuse, tmp_path: Path) -> None:
@@ -185,7 +339,7 @@ def test_image_that_cannot_be_pulled(refuse) -> None:
     """An image that can't be pulled is named with its node, within 60 s and not at a timeout."""
     began = time.monotonic()
     message = refuse(errors.ImagePullError, image="localhost/no-such-image:1", timeout=300)
-    says(message, "localhost/no-such-image:1", "node-", "image.pullSecrets")
+    says(message, "localhost/no-such-image:1", "node-", "for pod", "failed to pull", "image.pullSecrets")
     assert time.monotonic() - began < 60
 
 
@@ -232,7 +386,8 @@ def test_unschedulable(refuse) -> None:
     """Requests that no node has are told when the time is over, with the scheduler's own sentence."""
     resources = {"requests": {"cpu": "999"}, "limits": {"cpu": "999"}}
     message = refuse(errors.StartTimeoutError, values={"scheduler": {"resources": resources}}, timeout=5)
-    says(message, "Insufficient cpu", "5 s")
+    says(message, "nodes are available", "Insufficient cpu", "5 s", "the largest node, node-", "has cpu ")
+    says(message, "Lower its requests (scheduler.resources)")
 
 
 def test_helm_missing(refuse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,7 +397,8 @@ def test_helm_missing(refuse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
-    ("printed", "words"), [("v4.3", ["not a released version"]), ("v2.17.0", ["v2.17.0", "3.13 or later"])]
+    ("printed", "words"),
+    [("v4.3", ["not a released version", "SemVer", "release build"]), ("v2.17.0", ["v2.17.0", "3.13 or later"])],
 )
 def test_helm_that_does_not_do(refuse, tmp_path: Path, printed: str, words: list[str]) -> None:
     """A helm that is unstamped or too old is named with its version."""
@@ -271,7 +427,7 @@ def test_closed(make_cluster) -> None:
     cluster = make_cluster(n_workers=0)
     cluster.close()
     cluster.close()
-    for use in (lambda: cluster.scale(1), cluster.get_logs, lambda: cluster.wait_for_workers(1)):
+    for use in (lambda: cluster.scale(1), cluster.get_logs, lambda: cluster.wait_for_workers(1), cluster.get_client):
         with pytest.raises(errors.ClusterClosedError, match="closed"):
             use()
 
