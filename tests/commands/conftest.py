@@ -105,6 +105,9 @@ class Namespace:
         wanted = fields.removeprefix("type=")
         return [item for item in await self.find(resource, selector) if item.get("type") == wanted], "1"
 
+    async def namespace_exists(self) -> bool:
+        return True
+
     async def find_everywhere(self, resource: str, selector: str = "") -> list[dict[str, Any]]:
         return await self.find(resource, selector)
 
