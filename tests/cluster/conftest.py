@@ -74,8 +74,10 @@ def fresh_namespace(*labels: str) -> Iterator[Namespace]:
     if labels:
         run("kubectl", "label", "namespace", name, *labels)
     until(lambda: run("kubectl", "get", "serviceaccounts", "-n", name, "-o", "name"))
-    yield Namespace(name)
-    run("kubectl", "delete", "namespace", name, "--wait=false")
+    try:
+        yield Namespace(name)
+    finally:
+        run("kubectl", "delete", "namespace", name, "--wait=false")
 
 
 @pytest.fixture
