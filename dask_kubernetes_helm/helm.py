@@ -48,7 +48,7 @@ HOW_TO_GET_HELM = (
 )
 _REMOTE = re.compile(r"\w[\w+.-]*://\S+|[\w-]+/[\w-]+")
 #: Seconds between asking helm to stop and making it.
-_GRACE = 5
+_GRACE = 1.5
 
 
 class _Command(PyhelmCommand):  # type: ignore[misc] # pyhelm3 is untyped
