@@ -29,6 +29,8 @@ Reply = dict[str, Any]
 
 #: Seconds for which a scheduler that can't be reached is asked again; see `scaling.PATIENCE`.
 PATIENCE = 65.0
+#: Seconds that a scheduler has for telling what it knows.
+ANSWER = 10.0
 _RETRY = 0.5
 
 
@@ -83,8 +85,19 @@ class Desk:
         await self._scheduler().scaling_record(**entry)
 
     async def history(self) -> list[Reply]:
-        """What the scheduler has in its journal."""
-        return list(await self._scheduler().scaling_history() or [])
+        """What the scheduler has in its journal.
+
+        Raises
+        ------
+        SchedulerUnreachableError
+        """
+        try:
+            return list(await asyncio.wait_for(self._scheduler().scaling_history(), ANSWER) or [])
+        except (OSError, asyncio.TimeoutError) as error:
+            raise SchedulerUnreachableError(
+                f"The scheduler, which has the journal, does not answer: {str(error) or f'nothing in {ANSWER:.0f} s'}",
+                cure="cluster.connection tells whether it can be reached; cluster.diagnose() what is wrong with it.",
+            ) from error
 
     # The agent ------------------------------------------------------------------------------------------
 

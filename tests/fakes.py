@@ -38,7 +38,7 @@ class FakeKube:
         self.watches = 0
 
     async def watch(
-        self, resource: str, selector: str, version: str, *, fields: str = ""
+        self, resource: str, selector: str, version: str, *, fields: str = "", silence: float | None = None
     ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
         self.watches += 1
         script = {"pods": self.script, "services": self.services}.get(resource, [])

@@ -23,7 +23,7 @@ class Api:
     async def snapshot(self, *_: Any) -> tuple[list[dict[str, Any]], str]:
         return [self._deployment(self._counts[0])], "1"
 
-    async def watch(self, *_: Any) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
+    async def watch(self, *_: Any, **how: Any) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
         for count in self._counts[1:]:
             yield "MODIFIED", self._deployment(count)
 

@@ -25,6 +25,8 @@ Object = dict[str, Any]
 READY_TIMEOUT = 15.0
 #: Seconds after which the count is looked at again, as those in service change as well.
 _TICK = 0.5
+#: Seconds without a change after which the watch is opened anew: it may be one whose connection is dead.
+_SILENCE = 10.0
 
 
 async def deployments(release: Release, group: str, patience: float) -> list[Object]:
@@ -120,7 +122,8 @@ async def _follow(release: Release, group: str, version: str, patience: float, q
     selector = contract.selector(release.name, contract.WORKER, group)
     while True:
         with contextlib.suppress(KubernetesError):
-            async with contextlib.aclosing(release.kube.watch("deployments", selector, version)) as changes:
+            watch = release.kube.watch("deployments", selector, version, silence=_SILENCE)
+            async with contextlib.aclosing(watch) as changes:
                 async for kind, item in changes:
                     if kind != "DELETED":
                         queue.put_nowait(item)

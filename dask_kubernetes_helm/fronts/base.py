@@ -128,7 +128,7 @@ class ReleaseCluster(LookingCluster, Inquiry, ConnectedCluster):
         self._starting = asyncio.current_task()
         lifecycle, progress_of = await asyncio.to_thread(_doors)
         plan = await asyncio.to_thread(self._arguments.plan, self.name)
-        kube = await lifecycle.Kube.connect(plan.auth, plan.namespace)
+        kube = await lifecycle.Kube.connect(plan.auth, plan.namespace, plan.timeout)
         self._release = release = lifecycle.ManagedRelease(self.name, kube)
         with progress_of(f"Dask release {self.name}", quiet=self.quiet) as progress:
             self._marks = progress.marks

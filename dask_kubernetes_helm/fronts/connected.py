@@ -35,6 +35,8 @@ class ConnectedCluster(Cluster):
     status: Status
     #: The comparison of versions with the first worker's, once there is one.
     _compared: asyncio.Future[None] | None = None
+    #: The newest attempt to follow a scheduler again.
+    _subscribing: asyncio.Future[Any] | None = None
 
     async def _watch_worker_status(self, comm: Any) -> None:
         """Follow the scheduler; where it restarts, follow the new one."""
@@ -42,13 +44,24 @@ class ConnectedCluster(Cluster):
             await super()._watch_worker_status(comm)
             if self.status == Status.running and self.connection:
                 self.connection.health.lost(ConnectionError("the scheduler has ended the connection"))
-            while self.status == Status.running:
-                await asyncio.sleep(_RESUBSCRIBE)
-                with contextlib.suppress(OSError):
-                    self._watch_worker_status_comm = comm = await self._subscribe()
-                    break
+            if (comm := await self._return()) is None:
+                return
+            self._watch_worker_status_comm = comm
             if self.connection:
                 self.connection.health.found()
+
+    async def _return(self) -> Any:
+        """Follow the scheduler again, once it is there; None where the cluster is closed first."""
+        while self.status == Status.running:
+            await asyncio.sleep(_RESUBSCRIBE)
+            if self.status != Status.running:
+                break
+            # Closing cancels it: a scheduler that has gone for good would be waited for until the connection times out.
+            self._subscribing = asyncio.ensure_future(self._subscribe())
+            await asyncio.wait([self._subscribing])
+            with contextlib.suppress(OSError, asyncio.CancelledError):
+                return self._subscribing.result()
+        return None
 
     async def _start(self) -> None:
         await self._compare_scheduler()
@@ -56,9 +69,9 @@ class ConnectedCluster(Cluster):
         self._meet()
 
     async def _close(self) -> None:
-        if self._compared:
-            self._compared.cancel()
-            await asyncio.gather(self._compared, return_exceptions=True)
+        for task in filter(None, (self._compared, self._subscribing)):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
         await super()._close()
 
     def _update_worker_status(self, op: str, msg: Any) -> None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from distributed.deploy import Cluster
 
+from dask_kubernetes_helm.errors import SchedulerUnreachableError
+
 if TYPE_CHECKING:
     from dask_kubernetes_helm.diagnosis.losses import LostWorkers
     from dask_kubernetes_helm.diagnosis.report import Diagnosis
@@ -117,6 +119,6 @@ class Inquiry(Cluster):
 
     async def _lost_workers(self) -> LostWorkers:
         release, journal = self._open_release(), list[dict[str, Any]]()
-        with contextlib.suppress(OSError, asyncio.TimeoutError):
+        with contextlib.suppress(SchedulerUnreachableError, OSError, asyncio.TimeoutError):
             journal = await asyncio.wait_for(self._scaling_history(), _ANSWER)
         return await release.lost_workers(self._register.lost if self._register else [], journal)

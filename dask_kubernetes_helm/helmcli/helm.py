@@ -42,7 +42,7 @@ _REMOTE = re.compile(r"\w[\w+.-]*://\S+|[\w-]+/[\w-]+")
 #: The first that installs by server-side apply. https://helm.sh/docs/overview/
 _APPLIES = (4,)
 #: Seconds between asking helm to stop and making it.
-_GRACE = 5
+_GRACE = 1.5
 
 
 class _Command(PyhelmCommand):  # type: ignore[misc] # pyhelm3 is untyped

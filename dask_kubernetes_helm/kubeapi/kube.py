@@ -11,6 +11,7 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Any
@@ -52,10 +53,12 @@ class Kube(Asking):
         super().__init__(Transport(credentials, namespace), namespace)
 
     @classmethod
-    async def connect(cls, auth: Any = None, namespace: str | None = None) -> Kube:
-        """Read credentials and settle the namespace; makes no request yet."""
+    async def connect(cls, auth: Any = None, namespace: str | None = None, limit: float = math.inf) -> Kube:
+        """Read credentials and settle the namespace; makes no request yet. `limit`: seconds that one may take."""
         credentials = await ClusterAuth.load_first(auth)
-        return cls(credentials, naming.namespace(namespace or credentials.namespace or "default"))
+        kube = cls(credentials, naming.namespace(namespace or credentials.namespace or "default"))
+        kube._transport.limit = min(kube._transport.limit, limit)
+        return kube
 
     @property
     def credentials(self) -> Credentials:
@@ -144,18 +147,24 @@ class Kube(Asking):
         await self._transport.json("DELETE", self._path(resource, name), body=body)
 
     async def watch(
-        self, resource: str, selector: str, version: str, *, fields: str = ""
+        self, resource: str, selector: str, version: str, *, fields: str = "", silence: float | None = None
     ) -> AsyncGenerator[tuple[str, Object], None]:
-        """Changes of objects, as (ADDED | MODIFIED | DELETED, object), until the server ends the stream."""
+        """Changes of objects, as (ADDED | MODIFIED | DELETED, object), until the server ends the stream.
+
+        A connection may die without a word, which looks as if nothing changed: `silence` is for how many seconds that
+        is believed before the stream ends.
+        """
         query = {"labelSelector": selector or None, "fieldSelector": fields or None, "watch": "true"}
         query["resourceVersion"] = version
-        response = await self._transport.open("GET", self._path(resource), query, stream=True)
+        response = await self._transport.open("GET", self._path(resource), query, stream=True, silence=silence)
         try:
             async for line in _lines(response.content):
                 event = json.loads(line)
                 if event["type"] == "ERROR":
                     raise KubernetesError(str(event["object"].get("message")), status=event["object"].get("code"))
                 yield event["type"], event["object"]
+        except aiohttp.ServerTimeoutError:
+            return
         except (aiohttp.ClientError, OSError) as error:
             raise kubesaid.unreachable(error, self.credentials) from error
         finally:

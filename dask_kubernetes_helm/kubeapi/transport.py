@@ -51,6 +51,8 @@ class Transport:
     def __init__(self, credentials: Credentials, namespace: str) -> None:
         self.credentials, self._namespace = credentials, namespace
         self.calls, self._looked = 0, -_LOOK
+        #: Seconds that one request may take; watches and streams have none.
+        self.limit: float = REQUEST_TIMEOUT
         self._session = _session(credentials)
         self._sessions, self._renewing = [self._session], asyncio.Lock()
         self._requests: set[asyncio.Future[Any]] = set()
@@ -70,6 +72,7 @@ class Transport:
         body: Any = None,
         *,
         stream: bool = False,
+        silence: float | None = None,
         patience: float = 0.0,
         accept: str = "application/json",
     ) -> aiohttp.ClientResponse:
@@ -81,6 +84,8 @@ class Transport:
             The request; a list as the body is a JSON patch, a mapping in a PATCH a merge patch.
         stream : bool
             The answer has no end.
+        silence : float, optional
+            Seconds without a byte after which the connection is taken for dead.
         patience : float
             Seconds for which a server that can't be reached is tried again.
         accept : str
@@ -95,7 +100,8 @@ class Transport:
             attempt += 1
             used = await self._usable()
             try:
-                response = await self._send(used, method, path, query, body, stream=stream, accept=accept)
+                how: dict[str, Any] = {"stream": stream, "silence": silence, "accept": accept}
+                response = await self._send(used, method, path, query, body, **how)
             except ApiUnreachableError:
                 if await self._moved(used):
                     continue
@@ -131,6 +137,7 @@ class Transport:
         body: Any,
         *,
         stream: bool,
+        silence: float | None,
         accept: str,
     ) -> aiohttp.ClientResponse:
         headers = {"Accept": accept, "User-Agent": USER_AGENT}
@@ -146,7 +153,7 @@ class Transport:
             headers={**headers, **await used.headers()},
             proxy=used.configuration.proxy,
             server_hostname=used.configuration.tls_server_name or None,
-            timeout=aiohttp.ClientTimeout(total=None if stream else REQUEST_TIMEOUT, sock_connect=10),
+            timeout=aiohttp.ClientTimeout(None if stream else self.limit, sock_connect=10, sock_read=silence),
         )
         try:
             response = await self._finish(request, abort)

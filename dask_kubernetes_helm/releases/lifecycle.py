@@ -80,7 +80,6 @@ class ManagedRelease(Release):
             certified = plan.certificates is not None
             await preflight.check(self.kube, self.name, effective, certified=certified, applied=helm.applies)
             progress.show("release", "installing")
-            await ownership.sweep(self.kube, self.name)
             await self._install(helm, chart, values, plan)
         await self.find()
         progress.done("release", f"{self.name} installed in namespace {self.namespace} ({self.chart})")
@@ -103,6 +102,7 @@ class ManagedRelease(Release):
     async def _install(self, helm: Helm, chart: Path, values: dict[str, Any], plan: Plan) -> None:
         """Install, and have everything belong to an owner of ours, Helm's record included."""
         self.owner = owner = await ownership.create(self.kube, self.name, bound=plan.bound)
+        await ownership.sweep(self.kube, self.name)
         mine: dict[str, Any] = {"owner": {"name": owner.name, "uid": owner.uid}}
         alone = config.get("no-client-timeout") if plan.bound and permissions.has_agent(values) else None
         if alone is not None and "noClientTimeout" not in values.get("lifecycle", {}):

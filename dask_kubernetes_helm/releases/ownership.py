@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from dask_kubernetes_helm import contract, naming
@@ -82,27 +82,28 @@ async def sweep(kube: Kube, release: str) -> None:
 
     A process that is killed between Helm's last act and `adopt_records` leaves a record, and the name would stay taken;
     `helm uninstall` by hand leaves an owner that owns nothing.
+
+    Ages are the API server's, by the newest owner, which is that of whoever sweeps: a clock that is wrong here would
+    take another's release away while it is being installed.
     """
-    owners = await kube.metadata("configmaps", f"{contract.PART_OF_LABEL}={contract.PART_OF},{_IS_OWNER}")
-    records = await kube.metadata("secrets", f"owner=helm,{OWNER_LABEL}")
+    owners, records = await asyncio.gather(
+        kube.metadata("configmaps", f"{contract.PART_OF_LABEL}={contract.PART_OF},{_IS_OWNER}"),
+        kube.metadata("secrets", f"owner=helm,{OWNER_LABEL}"),
+    )
+    now = max(map(created, owners), default=0.0)
     uids = {owner["metadata"]["uid"] for owner in owners}
     for record in records:
         if record["metadata"]["labels"]["name"] == release and record["metadata"]["labels"][OWNER_LABEL] not in uids:
             await kube.delete("secrets", record["metadata"]["name"], record["metadata"]["uid"])
     recorded = {record["metadata"]["labels"][OWNER_LABEL] for record in records}
     for owner in owners:
-        if owner["metadata"]["uid"] not in recorded and _age(owner) > _INSTALLING:
+        if owner["metadata"]["uid"] not in recorded and now - created(owner) > _INSTALLING:
             await remove(kube, Owner(owner["metadata"]["name"], owner["metadata"]["uid"]))
 
 
 def created(item: dict[str, Any]) -> float:
     """When an object was made, in seconds since the epoch."""
     return datetime.fromisoformat(item["metadata"]["creationTimestamp"].replace("Z", "+00:00")).timestamp()
-
-
-def _age(item: dict[str, Any]) -> float:
-    """Seconds since an object was made."""
-    return datetime.now(timezone.utc).timestamp() - created(item)
 
 
 async def remove(kube: Kube, owner: Owner) -> None:

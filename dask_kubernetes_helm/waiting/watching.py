@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -28,8 +29,12 @@ T = TypeVar("T")
 
 #: Seconds before a watch that broke is opened again; doubles up to the maximum.
 _BACKOFF, _MAX_BACKOFF = 0.2, 5.0
+#: Seconds without a change after which a watch is opened anew: it may be one whose connection is dead.
+_SILENCE = 4.0
 #: Seconds after which a wait looks at its predicate again, whether or not anything changed.
 _TICK = 1.0
+#: Seconds that a predicate is waited for at least, and most beyond the end of the wait.
+_ASKING = 1.0
 #: Seconds between looks at what is in the way: thousands of pods change thousands of times.
 _LOOK = 0.2
 #: Seconds in which most comes up, so that nobody has to ask for events.
@@ -138,7 +143,7 @@ class Watcher:
             self._changed.clear()
             tick()
             self._raise_for_broken_watch()
-            result = await reached()
+            result = await _in_time(reached(), deadline)
             if result:
                 return result
             left = deadline - time.monotonic()
@@ -188,22 +193,33 @@ class Watcher:
         self, resource: str, objects: dict[str, Object], selector: str | None = None, fields: str = ""
     ) -> None:
         selector, backoff = contract.selector(self._release) if selector is None else selector, _BACKOFF
+        version = ""
         while True:
+            began = time.monotonic()
             try:
-                items, version = await self._kube.snapshot(resource, selector, fields=fields)
-                objects.clear()
-                objects.update({item["metadata"]["name"]: item for item in items})
-                self._changed.set()
+                version = version or await self._list(resource, objects, selector, fields)
                 # From a version on: without one the server may wait for its cache before it answers at all.
-                async with contextlib.aclosing(self._kube.watch(resource, selector, version, fields=fields)) as changes:
+                watch = self._kube.watch(resource, selector, version, fields=fields, silence=_SILENCE)
+                async with contextlib.aclosing(watch) as changes:
                     async for kind, item in changes:
-                        backoff = _BACKOFF
+                        backoff, version = _BACKOFF, item["metadata"].get("resourceVersion", version)
                         self._note(objects, kind, item)
             except KubernetesError as error:
                 if error.status in _REFUSED:
                     raise
+                if error.status:  # the version may be one that the server no longer has
+                    version = ""
+            if time.monotonic() - began >= _SILENCE:  # that was a pause already
+                backoff = _BACKOFF
             await asyncio.sleep(backoff)
             backoff = min(backoff * 2, _MAX_BACKOFF)
+
+    async def _list(self, resource: str, objects: dict[str, Object], selector: str, fields: str) -> str:
+        items, version = await self._kube.snapshot(resource, selector, fields=fields)
+        objects.clear()
+        objects.update({item["metadata"]["name"]: item for item in items})
+        self._changed.set()
+        return version
 
     def _note(self, objects: dict[str, Object], kind: str, item: Object) -> None:
         name = item["metadata"]["name"]
@@ -219,3 +235,11 @@ class Watcher:
                 if isinstance(error, HelmClusterError):
                     raise error.concerning(self._release, self._kube.namespace)
                 raise error
+
+
+async def _in_time(asked: Awaitable[T | None], deadline: float) -> T | None:
+    """What a predicate says; None where it does not come to say it, as whoever it asks is silent."""
+    left = max(deadline - time.monotonic(), _ASKING)
+    with contextlib.suppress(asyncio.TimeoutError):
+        return await asyncio.wait_for(asked, None if left == math.inf else left)
+    return None

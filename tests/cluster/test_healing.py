@@ -15,9 +15,11 @@ from .conftest import Namespace, fresh_namespace, until
 from .faults import FORWARD, Proxy
 from .workload import SMALL, connections
 
-CUTS, TASKS = 10, 500
+CUTS, TASKS = 20, 800
 #: Seconds that a connection may take to be there again once it can be; several times what it takes.
 HEALED = 5
+#: Seconds that the API server is away for.
+AWAY = 60
 
 
 def square(number: int) -> int:
@@ -61,7 +63,7 @@ def client(cluster: HelmCluster, proxy: Proxy) -> Iterator[Client]:
 
 
 def test_a_computation_outlives_cuts(cluster: HelmCluster, client: Client, proxy: Proxy) -> None:
-    """Ten cuts and three API servers that are away for a second: the result is right, and the client never knew."""
+    """Twenty cuts and three API servers that are away for a second: the result is right, and the client never knew."""
     before, health = connections(client), cluster.connection.health
     futures = client.map(square, range(TASKS), pure=False)
     total = client.submit(sum, futures)
@@ -89,17 +91,17 @@ def test_a_paused_api(cluster: HelmCluster, client: Client, proxy: Proxy) -> Non
 
 
 def test_an_api_that_is_away(cluster: HelmCluster, client: Client, proxy: Proxy) -> None:
-    """While it is away the work goes on, the widget says so in plain words, and it heals within seconds."""
+    """Away for a minute: work goes on, the widget says so in plain words, and it heals within 5 s of its return."""
     futures = client.map(square, range(200), pure=False)
-    proxy.go_away(10)
+    back = time.monotonic() + AWAY
+    proxy.go_away(AWAY)
     until(lambda: cluster.connection.state == "reconnecting", 10)
     until(lambda: "Kubernetes API unreachable since" in cluster._repr_html_(), 10)
     assert cluster.connection.error
-    began = time.monotonic()
-    until(lambda: cluster.connection.state == "open", 10 + HEALED)
+    until(lambda: cluster.connection.state == "open", AWAY + HEALED)
+    assert 0 <= time.monotonic() - back <= HEALED
     assert client.gather(futures) == [number * number for number in range(200)]
     assert "reconnected" in cluster._repr_html_()
-    assert time.monotonic() - began < 10 + 4 * HEALED
 
 
 def test_a_token_that_has_ended(cluster: HelmCluster, client: Client, proxy: Proxy) -> None:

@@ -66,6 +66,7 @@ class Agent(SchedulerPlugin):  # type: ignore[misc]
         self._adapters: dict[str, Adapter] = {}
         self._ending: set[asyncio.Future[None]] = set()
         self._transitions = -1
+        #: When the release was made, by the clock that never jumps.
         self._created: float | None = None
         self._idle_since = self._seen = self._read = monotonic()
         #: When a Python process has last said that it is there.
@@ -250,8 +251,8 @@ class Agent(SchedulerPlugin):  # type: ignore[misc]
         if lifecycle.ttl is None or not lifecycle.owner:
             return None
         if self._created is None:
-            self._created = await self._api.created(lifecycle.owner)
-        return time() - self._created
+            self._created = await self._api.created(lifecycle.owner) - time() + monotonic()
+        return monotonic() - self._created
 
     def _is_busy(self) -> bool:
         """Whether anything is computed, or was since the last look."""
