@@ -7,7 +7,6 @@ Belongs here: these verbs, for any front. Never here: how a number is changed (s
 from __future__ import annotations
 
 import asyncio
-import functools
 from typing import TYPE_CHECKING, Any
 
 from distributed.core import Status
@@ -194,32 +193,12 @@ class ElasticCluster(ReleaseCluster):
         return self.sync(self._wait_for_workers, n_workers, timeout=timeout)
 
     async def _wait_for_workers(self, n_workers: int = 0, timeout: float | str | None = None) -> None:
-        from dask_kubernetes_helm.waiting import showing  # noqa: PLC0415 - see the module's charter
-        from dask_kubernetes_helm.waiting.progress import Progress  # noqa: PLC0415
-        from dask_kubernetes_helm.waiting.watching import Watcher  # noqa: PLC0415
+        from dask_kubernetes_helm.elasticity import registering  # noqa: PLC0415 - see the module's charter
 
         release = self._open_release()
         limit = config.seconds(timeout, "timeout") if timeout is not None else float("inf")
-
-        async def registered() -> bool:
-            try:
-                info = await self.scheduler_comm.identity()
-            except OSError:  # it may be starting anew
-                return False
-            running = [item for item in info["workers"].values() if item["status"] == Status.running.name]
-            return len(running) >= n_workers
-
         await self._leave()
-        async with Watcher(release.kube, release.name) as watcher:
-            with Progress(f"Dask release {release.name}", quiet=self.quiet) as progress:
-                await watcher.until(
-                    registered,
-                    component=contract.WORKER,
-                    timeout=limit,
-                    what=f"The last of {n_workers} workers",
-                    tick=functools.partial(showing.pods, watcher, progress, (contract.WORKER,)),
-                )
-                progress.done("workers", f"{n_workers} registered")
+        await registering.until_registered(release, self.scheduler_comm.identity, n_workers, limit, quiet=self.quiet)
 
     # Adapting -------------------------------------------------------------------------------------------
 
