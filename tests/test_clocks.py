@@ -18,14 +18,15 @@ PACKAGE = Path(contract.__file__).parent
 PODS = Path(__file__).parent.parent / "chart" / "files"
 #: What may read the wall clock, and for what.
 READERS = {
-    "collecting": "the archive's name",
-    "checkup": "how long ago something was, for people",
+    "reports/collecting": "the archive's name",
+    "waiting/checkup": "how long ago something was, for people",
     "cli/tables": "how long ago something was, for people",
-    "credentials": "a token's end, which is told as such; a server that refuses one is asked anew in any case",
-    "health": "since when the connection is cut, for people",
-    "losing": "when a worker was lost, for people",
+    "auth/credentials": "a token's end, which is told as such; a server that refuses one is asked anew in any case",
+    "connections/health": "since when the connection is cut, for people",
+    "waiting/losing": "when a worker was lost, for people",
     "moments": "log lines of the last minutes",
-    "survey": "how old a release is, for people who clear up",
+    "releases/namesakes": "how long ago a release was installed, for people",
+    "releases/survey": "how old a release is, for people who clear up",
     "dask_kubernetes_helm_pod/agent": "how old the release was when the agent started",
     "dask_kubernetes_helm_pod/journal": "when something was done, for people",
 }
