@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import time
 from collections.abc import AsyncGenerator
@@ -45,6 +46,9 @@ class Server:
         version = int(request.query["resourceVersion"])
         self.watched.append(version)
         self.opened.append(time.monotonic())
+        if self.end == "still":
+            await (response := web.StreamResponse()).prepare(request)
+            await asyncio.Event().wait()
         if self.end == "gone":
             return await self._say(request, "ERROR", {"code": 410, "message": "too old resource version"})
         response = await self._say(request, "MODIFIED", self._pod(version + 1))
@@ -92,6 +96,29 @@ async def test_a_watch_that_is_dead(playing: tuple[Server, Kube]) -> None:
     assert seen == PHASES
     assert (server.lists, server.watched) == (1, [0, 1])
     assert server.opened[1] - server.opened[0] <= NOTICED
+
+
+@pytest.mark.parametrize("playing", ["still"], indirect=True)
+async def test_a_long_wait_is_cheap(playing: tuple[Server, Kube], monkeypatch: pytest.MonkeyPatch) -> None:
+    """While nothing changes a watch is opened anew less and less often; once something does, as soon as at first."""
+    server, kube = playing
+    monkeypatch.setattr(watching, "_SILENCE", 0.1)
+    async with Watcher(kube, "r") as watcher:
+
+        async def five() -> bool:
+            return len(server.opened) >= 5
+
+        await watcher.until(five, component=None, timeout=30, what="five watches", interval=0.01)
+        pauses = [later - earlier for earlier, later in itertools.pairwise(server.opened)]
+        assert [pause > 0.1 * 2**number for number, pause in enumerate(pauses)] == [True] * 4
+        server.end, said = "silence", len(server.opened)
+
+        async def noticed() -> bool:
+            return len(server.opened) >= said + 3
+
+        await watcher.until(noticed, component=None, timeout=30, what="the change", interval=0.01)
+        assert watcher.pods["p"]["status"]["phase"] == "Succeeded"
+    assert server.opened[said + 2] - server.opened[said] < 0.1 * 2**4
 
 
 @pytest.mark.parametrize("playing", ["gone"], indirect=True)

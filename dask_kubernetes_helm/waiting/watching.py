@@ -29,8 +29,9 @@ T = TypeVar("T")
 
 #: Seconds before a watch that broke is opened again; doubles up to the maximum.
 _BACKOFF, _MAX_BACKOFF = 0.2, 5.0
-#: Seconds without a change after which a watch is opened anew: it may be one whose connection is dead.
-_SILENCE = 4.0
+#: Seconds without a change after which a watch is opened anew, as its connection may be dead; doubles up to the maximum
+#: while nothing changes, so that a long wait costs the API server little.
+_SILENCE, _MAX_SILENCE = 4.0, 60.0
 #: Seconds after which a wait looks at its predicate again, whether or not anything changed.
 _TICK = 1.0
 #: Seconds that a predicate is waited for at least, and most beyond the end of the wait.
@@ -193,24 +194,28 @@ class Watcher:
         self, resource: str, objects: dict[str, Object], selector: str | None = None, fields: str = ""
     ) -> None:
         selector, backoff = contract.selector(self._release) if selector is None else selector, _BACKOFF
-        version = ""
+        version, silence = "", _SILENCE
         while True:
-            began = time.monotonic()
+            began, heard = time.monotonic(), False
             try:
                 version = version or await self._list(resource, objects, selector, fields)
                 # From a version on: without one the server may wait for its cache before it answers at all.
-                watch = self._kube.watch(resource, selector, version, fields=fields, silence=_SILENCE)
+                watch = self._kube.watch(resource, selector, version, fields=fields, silence=silence)
                 async with contextlib.aclosing(watch) as changes:
                     async for kind, item in changes:
                         backoff, version = _BACKOFF, item["metadata"].get("resourceVersion", version)
                         self._note(objects, kind, item)
+                        heard = True
+                        if silence > _SILENCE:  # more may follow, and is to be noticed soon
+                            break
             except KubernetesError as error:
                 if error.status in _REFUSED:
                     raise
                 if error.status:  # the version may be one that the server no longer has
                     version = ""
-            if time.monotonic() - began >= _SILENCE:  # that was a pause already
-                backoff = _BACKOFF
+            if time.monotonic() - began >= silence:  # that was a pause already
+                backoff, silence = _BACKOFF, min(silence * 2, _MAX_SILENCE)
+            silence = _SILENCE if heard else silence
             await asyncio.sleep(backoff)
             backoff = min(backoff * 2, _MAX_BACKOFF)
 
