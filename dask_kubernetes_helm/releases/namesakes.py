@@ -14,6 +14,7 @@ from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.errors import (
     ForbiddenError,
     HelmClusterError,
+    NamespaceNotFoundError,
     ReleaseExistsError,
     ReleaseNotFoundError,
     WorkloadNotFoundError,
@@ -28,6 +29,13 @@ from dask_kubernetes_helm.text import did_you_mean
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
+async def no_namespace(kube: Kube) -> NamespaceNotFoundError | None:
+    """The error for a namespace that there is not, where nothing was found in it; None where there is."""
+    if await kube.namespace_exists():
+        return None
+    return kubesaid.no_namespace(kube.namespace, kube.credentials, await kube.namespaces())
+
+
 async def absent(kube: Kube, name: str, known: Iterable[str]) -> HelmClusterError:
     """The error for a release that there is not: no such namespace, another chart's, or none that is near.
 
@@ -40,8 +48,8 @@ async def absent(kube: Kube, name: str, known: Iterable[str]) -> HelmClusterErro
     known : iterable of str
         The releases of this chart that are there.
     """
-    if not await kube.namespace_exists():
-        return kubesaid.no_namespace(kube.namespace, kube.credentials, await kube.namespaces()).concerning(name, None)
+    if missing := await no_namespace(kube):
+        return missing.concerning(name, None)
     records, names = await _records(kube, name), sorted(known)
     newest = helmrecord.newest(records)
     if newest and not any(map(_owner, records)):

@@ -39,11 +39,15 @@ async def releases(kube: Kube, *, everywhere: bool = False) -> list[Overview]:
 
     Raises
     ------
+    NamespaceNotFoundError
+        Rather than that there are none.
     KubernetesError
     """
     if everywhere:
         return overview.releases(await kube.find_everywhere("deployments", _OURS))
     deployments, records = await asyncio.gather(kube.find("deployments", _OURS), _records(kube))
+    if not deployments and not records and (missing := await namesakes.no_namespace(kube)):
+        raise missing
     told = overview.records(records)
     found = overview.releases(deployments, records=told)
     # What is not Ready is looked at closely; a pod tells more than its Deployment.

@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -81,6 +82,8 @@ class Namespace:
     """Plays a namespace at the door to the API."""
 
     namespace = "lab"
+    credentials = SimpleNamespace(server="https://api.example")
+    there = True
 
     def __init__(self) -> None:
         self.objects: dict[str, list[dict[str, Any]]] = {}
@@ -106,7 +109,10 @@ class Namespace:
         return [item for item in await self.find(resource, selector) if item.get("type") == wanted], "1"
 
     async def namespace_exists(self) -> bool:
-        return True
+        return self.there
+
+    async def namespaces(self) -> list[str]:
+        return ["lab", "default"]
 
     async def find_everywhere(self, resource: str, selector: str = "") -> list[dict[str, Any]]:
         return await self.find(resource, selector)

@@ -53,6 +53,13 @@ def test_a_list_for_programs(dask: Namespace) -> None:
     assert "dask helm create" in result.stderr
 
 
+def test_a_namespace_that_there_is_not(lab: Namespace) -> None:
+    """That nothing is in it is not said, but that it is not there, and which one is near."""
+    lab.there = False
+    said = invoke("list", "-n", "lba", code=1).stderr
+    assert "There is no namespace 'lba' at https://api.example; did you mean 'lab'?" in said
+
+
 def test_who_may_not_read_secrets_may_list(dask: Namespace) -> None:
     """Helm's word is left out then."""
     dask.forbidden.add("secrets")
