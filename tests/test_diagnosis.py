@@ -193,6 +193,7 @@ def test_a_claim_that_is_not_there() -> None:
     [
         ("pull access denied, repository does not exist", True, "image.pullSecrets"),
         ("unexpected status: 401 Unauthorized", True, "create secret docker-registry"),
+        ("from host 127.0.0.1:34299 failed: 401 Unauthorized", True, "create secret docker-registry"),
         ("manifest unknown", True, "name and tag"),
         ("dial tcp 127.0.0.1:443: connect: connection refused", False, "does not reach the registry"),
         ("lookup nowhere.example: no such host", False, "does not reach the registry"),

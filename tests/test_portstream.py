@@ -112,7 +112,7 @@ async def test_nothing_is_written_before_the_stream_is_there() -> None:
         await socket.send_bytes(whole[21:])
         while len(taken) < 25:
             taken.extend((await socket.receive()).data)
-        await socket.send_bytes(data(DATA, b"bye", fin=True))
+        await socket.send_bytes(data(DATA, b"bye", fin=True) + data(ERROR, fin=True))
 
     async with dialled(speak) as stream:
         came = await stream.read()
@@ -123,19 +123,30 @@ async def test_nothing_is_written_before_the_stream_is_there() -> None:
     assert taken == control(6, b"\0\0\0\2") + data(DATA, b"hello")
 
 
-@pytest.mark.parametrize("before", [reply(ERROR) + reply(DATA) + data(DATA, b"some"), reply(ERROR)])
-async def test_what_the_kubelet_says_is_told(before: bytes) -> None:
-    """A port that nobody listens at: the kubelet's words, which may overtake the answer, once all before was read."""
+ANSWERS, END = reply(ERROR) + reply(DATA), control(3, b"\0\0\0\3\0\0\0\5")
+REFUSED = data(ERROR, b"dial tcp4 127.0.0.1:8786: connect: connection refused")
+
+
+@pytest.mark.parametrize(
+    ("said", "came"),
+    [
+        pytest.param([ANSWERS + data(DATA, b"some") + REFUSED + END], b"some", id="after all"),
+        pytest.param([reply(ERROR) + REFUSED + END], b"", id="before the answer"),
+        pytest.param([ANSWERS + data(DATA, fin=True), REFUSED + data(ERROR, fin=True)], b"", id="after the end"),
+    ],
+)
+async def test_what_the_kubelet_says_is_told(said: list[bytes], came: bytes) -> None:
+    """A port that nobody listens at: the kubelet's words, whenever they come, once all else was read."""
 
     async def speak(socket: web.WebSocketResponse) -> None:
         await socket.receive()
-        said = data(ERROR, b"dial tcp4 127.0.0.1:8786: connect: connection refused")
-        await socket.send_bytes(before + said + control(3, b"\0\0\0\3\0\0\0\5"))
+        for message in said:
+            await socket.send_bytes(message)
         await socket.receive()
 
     async with dialled(speak) as stream:
-        if reply(DATA) in before:
-            assert await stream.read() == b"some"
+        if came:
+            assert await stream.read() == came
         with pytest.raises(KubernetesError, match=r"does not answer: dial tcp4 .* connection refused"):
             await stream.read()
 
@@ -183,7 +194,7 @@ async def test_closing_waits_until_the_pod_has_all() -> None:
         kinds.extend([(await socket.receive()).data, (await socket.receive()).data])
         with contextlib.suppress(asyncio.TimeoutError):
             kinds.append(await socket.receive(timeout=0.2))
-        await socket.send_bytes(data(DATA, b"too late") + data(DATA, fin=True))
+        await socket.send_bytes(data(DATA, b"too late") + data(DATA, fin=True) + data(ERROR, fin=True))
         kinds.append((await socket.receive()).type)
 
     async with dialled(speak) as stream:

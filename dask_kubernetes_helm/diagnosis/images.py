@@ -21,11 +21,11 @@ _FAILING = "ErrImagePull"
 _PATIENCE = 6.0
 _NEVER_PULLED = {"ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError"}
 #: What registries and runtimes say, the first that is found counts; whether another try could go otherwise.
-_DENIED = ("unauthorized", "authentication required", "access denied", "denied:", "no basic auth", "forbidden", "403")
+_DENIED = ("unauthorized", "authentication required", "access denied", "denied:", "no basic auth", "forbidden")
 _UNKNOWN = ("not found", "manifest unknown", "name unknown", "does not exist")
 _AWAY = (
     "i/o timeout", "no such host", "connection refused", "connection reset", "deadline exceeded", "no route",
-    "unreachable", "lookup ", "x509", "TLS handshake", "toomanyrequests", "429",
+    "unreachable", "lookup ", "x509", "TLS handshake", "toomanyrequests", "429 Too Many Requests",
 )  # fmt: skip
 
 

@@ -130,8 +130,9 @@ class TunnelStream(PortStream):
         super().__init__(websocket)
         self._frames = spdy.frames()
         self._arrived: list[bytes] = []
-        self._replied = self._ended = False
-        self._error = b""
+        self._replied, self._error = False, b""
+        #: The streams that the server has not ended. It may end the data before it tells why.
+        self._open = {_ERROR_STREAM, _DATA_STREAM}
 
     async def open(self, port: int) -> None:
         """Open the stream, and wait for that: what comes before the answer is lost."""
@@ -144,11 +145,10 @@ class TunnelStream(PortStream):
 
     async def read(self) -> bytes:
         """The next bytes; empty at the end; KubernetesError where the kubelet could not reach the port."""
-        while not self._arrived and not self._ended:
+        while not self._arrived and _DATA_STREAM in self._open:
             await self._receive()
         if not self._arrived:
-            if self._error:
-                raise _unanswered(self._error)
+            await self._hear_why()
             return b""
         data = self._arrived[0] if len(self._arrived) == 1 else b"".join(self._arrived)
         self._arrived.clear()
@@ -164,42 +164,53 @@ class TunnelStream(PortStream):
             return
         await self._websocket.send_bytes(b"".join((spdy.data_head(_DATA_STREAM, length), *parts)))
 
+    async def _hear_why(self) -> None:
+        """Raise what the kubelet has to say of the end, which may come after it."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            while self._open and not self._error:
+                await asyncio.wait_for(self._receive(), _CLOSE_TIMEOUT)
+        self._open.clear()
+        if self._error:
+            raise _unanswered(self._error)
+
     async def _take_leave(self) -> None:
-        if not self._ended:
+        if _DATA_STREAM in self._open:
             await self._websocket.send_bytes(spdy.data_head(_DATA_STREAM, 0, fin=True))
-        while not self._ended:  # closed earlier, what is on its way would not arrive
+        while self._open:  # closed earlier, what is on its way would not arrive
             self._arrived.clear()
             await self._receive()
         await self._websocket.close()
 
     async def _until_replied(self) -> None:
         while not self._replied and not self._error:  # which the first read tells
-            if self._ended:
+            if _DATA_STREAM not in self._open:
                 raise ConnectionResetError("the port-forward was refused")
             await self._receive()
 
     async def _receive(self) -> None:
         message = await self._message()
         if not message:
-            self._ended = True
-        for kind, content, _ in self._frames.feed(message):
+            self._open.clear()
+        for kind, content, is_whole in self._frames.feed(message):
             for answer in self._understand(kind, content):
                 await self._websocket.send_bytes(answer)
+            if kind.fin and is_whole:
+                self._open.discard(kind.word)
 
     def _understand(self, kind: spdy.Kind, content: bytes) -> Iterator[bytes]:
         """Take a frame in, and give what is to be answered."""
-        if kind.word == _DATA_STREAM:
-            if content:
-                self._arrived.append(content)
-            self._ended = self._ended or kind.fin
+        if kind.word == _DATA_STREAM and content:
+            self._arrived.append(content)
         elif kind.word == _ERROR_STREAM:
             self._error += content
         elif kind.word == spdy.SYN_REPLY:
             self._replied = self._replied or spdy.number(content) == _DATA_STREAM
         elif kind.word == spdy.PING:
             yield spdy.pong(content)
-        elif kind.word in (spdy.RST_STREAM, spdy.GOAWAY):
-            self._ended = True
+        elif kind.word == spdy.RST_STREAM:
+            self._open.discard(spdy.number(content))
+        elif kind.word == spdy.GOAWAY:
+            self._open.clear()
 
 
 def of(websocket: aiohttp.ClientWebSocketResponse[Any]) -> PortStream:

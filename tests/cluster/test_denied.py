@@ -158,6 +158,7 @@ def nowhere(namespace: Namespace) -> dict[str, Any]:
     return {"worker": {"image": {"repository": "localhost/no-such-image", "tag": "none"}}}
 
 
+@pytest.mark.alone  # it holds a time
 @pytest.mark.parametrize(
     ("arrange", "words"),
     [

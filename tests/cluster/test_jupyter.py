@@ -34,7 +34,7 @@ REFUSED = """
 try:
     HelmCluster(quiet=True)
 except ForbiddenError as error:
-    print("REFUSED", "create deployments" in str(error))
+    print("REFUSED", "may not create/" in str(error) and "deployments.apps" in str(error))
 """
 
 

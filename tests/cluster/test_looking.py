@@ -220,8 +220,9 @@ def test_collected_with_few_rights(cluster: HelmCluster, place: Namespace, tmp_p
         files = held(attached.collect(tmp_path / "reports"))
         report = attached.startup_report()
     readme = files["README.txt"]
-    assert "manifests/networkpolicies: These credentials may not list networkpolicies" in readme
-    assert "quotas and limits: These credentials may not list" in readme
+    user = f"User system:serviceaccount:{place.name}:reporter"
+    assert f"manifests/networkpolicies: {user} may not list networkpolicies" in readme
+    assert f"quotas and limits: {user} may not list" in readme
     assert "helm/values.json" in files
     assert all(pod.state == "registered" for pod in report.pods if pod.component == "worker")
 
