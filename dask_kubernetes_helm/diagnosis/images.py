@@ -18,7 +18,7 @@ Object = dict[str, Any]
 
 _FAILING = "ErrImagePull"
 #: Seconds that a registry which does not answer is given; a kubelet takes longer to say that it rests.
-_PATIENCE = 6.0
+_PATIENCE = 4.0
 _NEVER_PULLED = {"ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError"}
 #: What registries and runtimes say, the first that is found counts; whether another try could go otherwise.
 _DENIED = ("unauthorized", "authentication required", "access denied", "denied:", "no basic auth", "forbidden")
