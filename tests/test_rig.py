@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.rig import artifacts, cluster, controlplane, preflight
-from tests.rig.audit import calls_by_user_agent
+from tests.rig.audit import calls_by_user_agent, events
 from tests.rig.daemons import Daemon, began
 from tests.rig.settings import Settings
 from tests.rig.shell import RigError, in_parallel
@@ -190,3 +191,32 @@ def test_calls_are_counted_by_agent_in_a_span_and_a_namespace() -> None:
     since, until = (datetime(2026, 1, 1, 0, 0, second, tzinfo=timezone.utc) for second in (10, 20))
     assert calls_by_user_agent(entries, since, until, "here") == {"kubectl": 2, "Helm": 1}
     assert calls_by_user_agent(entries, since, until) == {"kubectl": 2, "Helm": 2}
+
+
+def test_no_request_is_missed_where_the_audit_log_is_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that is rotated between two files, before or while they are read, gives each entry once."""
+    monkeypatch.setattr(Settings, "run", property(lambda settings: tmp_path))
+    log, older = tmp_path / "audit.log", tmp_path / "audit-1.log"
+    older.write_text('{"n": 1}\n')
+    log.write_text('{"n": 2}\n{"n": 3}\n')
+    os.utime(older, (1, 1))
+    os.utime(log, (2, 2))
+
+    def rotate(name: str) -> None:
+        log.rename(tmp_path / name)
+        log.write_text("")
+
+    glob = Path.glob
+
+    def rotated_once_listed(folder: Path, pattern: str) -> Iterator[Path]:
+        paths = list(glob(folder, pattern))
+        if not (tmp_path / "audit-2.log").exists():
+            rotate("audit-2.log")
+        return iter(paths)
+
+    reading = events(Settings())
+    monkeypatch.setattr(Path, "glob", rotated_once_listed)
+    seen = [next(reading)["n"]]
+    rotate("audit-3.log")
+    older.unlink()
+    assert [*seen, *(entry["n"] for entry in reading)] == [1, 2, 3]

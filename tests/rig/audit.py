@@ -14,21 +14,34 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, TextIO
 
 from .settings import Settings
 
 
 def events(cluster: Settings) -> Iterator[dict[str, Any]]:
-    """The log's entries, oldest first, rotated files included."""
-    for path in sorted(cluster.run.glob("audit*.log"), key=lambda path: path.stat().st_mtime):
-        with path.open() as file:
+    """The log's entries, oldest first, rotated files included, up to now."""
+    with contextlib.ExitStack() as stack:
+        files = _opened(cluster, stack)
+        for file in sorted(files, key=lambda file: os.fstat(file.fileno()).st_mtime):
             for line in file:
                 with contextlib.suppress(ValueError):  # the last line may be half-written
                     yield json.loads(line)
+
+
+def _opened(cluster: Settings, stack: contextlib.ExitStack) -> list[TextIO]:
+    """All files of the log, opened before any is read: once it is rotated, the name leads to another file."""
+    while True:
+        paths = sorted(cluster.run.glob("audit*.log"))
+        with contextlib.suppress(FileNotFoundError), contextlib.ExitStack() as tried:
+            files: list[TextIO] = [tried.enter_context(path.open()) for path in paths]
+            if sorted(cluster.run.glob("audit*.log")) == paths:  # a rotation leaves a new name
+                stack.push(tried.pop_all())
+                return files
 
 
 def calls_by_user_agent(
