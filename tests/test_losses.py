@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from dask_kubernetes_helm.diagnosis import losses
 from dask_kubernetes_helm.errors import ForbiddenError, KubernetesError
+from dask_kubernetes_helm.kubeapi import following
 from dask_kubernetes_helm.waiting import losing
 
 NOW = datetime(2026, 11, 26, 21, 10, tzinfo=timezone.utc)
@@ -202,7 +203,7 @@ class Kube:
         return f"listed-{self.listed}"
 
     async def watch(
-        self, resource: str, selector: str, version: str, *, fields: str
+        self, resource: str, selector: str, version: str, *, fields: str, silence: float
     ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
         assert fields == "status.phase!=Pending"
         self.versions.append(version)
@@ -216,7 +217,7 @@ class Kube:
 
 
 async def noted(kube: Kube, monkeypatch: pytest.MonkeyPatch) -> losing.Register:
-    monkeypatch.setattr(losing, "_BACKOFF", 0.01)
+    monkeypatch.setattr(following, "LOOKING_AFTER", following.Pace(pause=0.01, silence=600.0))
     register = losing.Register(kube, "demo")  # type: ignore[arg-type]
     register.start()
     await asyncio.wait_for(kube.done.wait(), 10)

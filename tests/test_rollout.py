@@ -1,7 +1,8 @@
-"""Waiting for a worker group's Deployment, with an API that plays what it is told."""
+"""Waiting for a worker group's Deployment, by news that are played."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from types import SimpleNamespace
 from typing import Any
@@ -9,29 +10,32 @@ from typing import Any
 import pytest
 
 from dask_kubernetes_helm.elasticity import rollout
+from dask_kubernetes_helm.errors import WorkloadNotFoundError
+from dask_kubernetes_helm.kubeapi import following
+
+#: In place of a count of Ready pods: the API server can't be reached; the Deployment is deleted.
+AWAY, DELETED = -1, -2
 
 
-class Api:
-    """A Deployment with one count of Ready pods after the other."""
-
-    def __init__(self, counts: list[int]) -> None:
-        self._counts = counts
-
-    def _deployment(self, count: int) -> dict[str, Any]:
-        return {"metadata": {"name": "dask-worker"}, "spec": {}, "status": {"readyReplicas": count}}
-
-    async def snapshot(self, *_: Any) -> tuple[list[dict[str, Any]], str]:
-        return [self._deployment(self._counts[0])], "1"
-
-    async def watch(self, *_: Any, **how: Any) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
-        for count in self._counts[1:]:
-            yield "MODIFIED", self._deployment(count)
+def news_of(count: int) -> tuple[str, dict[str, Any]]:
+    if count == AWAY:
+        return following.UNHEARD, {}
+    item = {"metadata": {"name": "dask-worker"}, "spec": {}, "status": {"readyReplicas": count}}
+    return "DELETED" if count == DELETED else "MODIFIED", item
 
 
 async def counted(counts: list[int], every: float, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """What `ready` tells, by a clock that moves `every` seconds with each."""
-    release: Any = SimpleNamespace(name="demo", kube=Api(counts))
+
+    async def played(*_: Any, **how: Any) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
+        yield following.LISTED, {"items": [news_of(counts[0])[1]]}
+        for count in counts[1:]:
+            yield news_of(count)
+        await asyncio.Event().wait()
+
+    release: Any = SimpleNamespace(name="demo", kube=None)
     now = 0.0
+    monkeypatch.setattr(following, "follow", played)
     monkeypatch.setattr(rollout, "_TICK", 60.0)
     monkeypatch.setattr(rollout.time, "monotonic", lambda: now)
     found = []
@@ -53,3 +57,20 @@ async def test_a_count_that_does_not_fall_is_given_up(monkeypatch: pytest.Monkey
     """A count that stays, or goes up and down, ends it."""
     counts = [20, 19, 20, 19, 20, 19, 20]
     assert await counted(counts, rollout.READY_TIMEOUT * 0.9, monkeypatch) == counts[:3]
+
+
+async def test_an_api_server_that_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the time in which it was away counts, nor the minute that its controllers take to come back to it."""
+    every = 10.0
+    for away in (1, 4):
+        counts = [20, *[AWAY] * away, *[20] * 20]
+        told = await counted(counts, every, monkeypatch)
+        since = every * (len(told) - 1 - away)
+        assert set(told) == {20}
+        assert rollout.BLIND <= since <= rollout.BLIND + rollout.READY_TIMEOUT + every
+
+
+async def test_a_deployment_that_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for the pods of one that was deleted meanwhile."""
+    with pytest.raises(WorkloadNotFoundError, match="group default is gone"):
+        await counted([20, DELETED, 20], 0.0, monkeypatch)

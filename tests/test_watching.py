@@ -16,8 +16,8 @@ from kubernetes.aio.client import Configuration
 
 from dask_kubernetes_helm import errors
 from dask_kubernetes_helm.auth import Credentials
+from dask_kubernetes_helm.kubeapi import following
 from dask_kubernetes_helm.kubeapi.kube import Kube
-from dask_kubernetes_helm.waiting import watching
 from dask_kubernetes_helm.waiting.watching import Watcher
 
 from .fakes import FakeKube, pod
@@ -102,7 +102,7 @@ async def test_a_watch_that_is_dead(playing: tuple[Server, Kube]) -> None:
 async def test_a_long_wait_is_cheap(playing: tuple[Server, Kube], monkeypatch: pytest.MonkeyPatch) -> None:
     """While nothing changes a watch is opened anew less and less often; once something does, as soon as at first."""
     server, kube = playing
-    monkeypatch.setattr(watching, "_SILENCE", 0.1)
+    monkeypatch.setattr(following, "WAITING", following.Pace(silence=0.1))
     async with Watcher(kube, "r") as watcher:
 
         async def five() -> bool:
@@ -132,7 +132,7 @@ async def test_a_version_that_is_too_old(playing: tuple[Server, Kube], monkeypat
         pauses.append(seconds)
         await sleep(0)
 
-    monkeypatch.setattr(watching.asyncio, "sleep", pause)
+    monkeypatch.setattr(following.asyncio, "sleep", pause)
     async with Watcher(kube, "r") as watcher:
 
         async def ten() -> bool:

@@ -15,7 +15,8 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from dask_kubernetes_helm import contract
-from dask_kubernetes_helm.errors import KubernetesError, RolloutInProgressError, WorkloadNotFoundError
+from dask_kubernetes_helm.errors import RolloutInProgressError, WorkloadNotFoundError
+from dask_kubernetes_helm.kubeapi import following
 from dask_kubernetes_helm.releases.release import Release
 
 Object = dict[str, Any]
@@ -23,10 +24,11 @@ Object = dict[str, Any]
 #: Seconds for which a count of Ready pods may not fall while it is too high; beyond, a pod of those in service has a
 #: trouble of its own. Kubernetes takes a minute to hear of thousands of pods, so no time for all of it would do.
 READY_TIMEOUT = 15.0
+#: Seconds more after the API server was away: Kubernetes' controllers come back to it up to a minute later, and count
+#: the pods as they were until then.
+BLIND = 60.0
 #: Seconds after which the count is looked at again, as those in service change as well.
 _TICK = 0.5
-#: Seconds without a change after which the watch is opened anew: it may be one whose connection is dead.
-_SILENCE = 10.0
 
 
 async def deployments(release: Release, group: str, patience: float) -> list[Object]:
@@ -37,17 +39,17 @@ async def deployments(release: Release, group: str, patience: float) -> list[Obj
     WorkloadNotFoundError
         It is gone.
     """
-    return (await _snapshot(release, group, patience))[0]
-
-
-async def _snapshot(release: Release, group: str, patience: float) -> tuple[list[Object], str]:
     selector = contract.selector(release.name, contract.WORKER, group)
-    items, version = await release.kube.snapshot("deployments", selector, patience)
+    items, _ = await release.kube.snapshot("deployments", selector, patience)
     if not items:
-        raise WorkloadNotFoundError(
-            f"The Deployment of worker group {group} is gone", cure="Was the release removed by somebody else?"
-        )
-    return items, version
+        raise _gone(group)
+    return items
+
+
+def _gone(group: str) -> WorkloadNotFoundError:
+    return WorkloadNotFoundError(
+        f"The Deployment of worker group {group} is gone", cure="Was the release removed by somebody else?"
+    )
 
 
 async def finished(release: Release, group: str, timeout: float, patience: float) -> int:
@@ -61,7 +63,7 @@ async def finished(release: Release, group: str, timeout: float, patience: float
     deadline = time.monotonic() + timeout
     deployment: Object = {}
     async with contextlib.aclosing(_changes(release, group, patience)) as changes:
-        async for deployment in changes:
+        async for deployment, _ in changes:
             if not _is_rolling(deployment):
                 break
             if time.monotonic() > deadline:
@@ -86,47 +88,50 @@ def _is_rolling(deployment: Object) -> bool:
 
 
 async def ready(release: Release, group: str, patience: float) -> AsyncGenerator[int, None]:
-    """Numbers of Ready pods, whenever that changes and now and then; ends `READY_TIMEOUT` s after they fell last."""
+    """Numbers of Ready pods, whenever that changes and now and then.
+
+    Ends `READY_TIMEOUT` s after they fell last; where the API server was away, not before `BLIND` s more.
+    """
     lowest, deadline = math.inf, 0.0
     async with contextlib.aclosing(_changes(release, group, patience)) as changes:
-        async for deployment in changes:
+        async for deployment, heard in changes:
             count = deployment.get("status", {}).get("readyReplicas", 0)
             if count < lowest:
-                lowest, deadline = count, time.monotonic() + READY_TIMEOUT
+                lowest, deadline = count, max(deadline, time.monotonic() + READY_TIMEOUT)
+            if not heard:
+                deadline = time.monotonic() + BLIND + READY_TIMEOUT
             yield count
             if time.monotonic() > deadline:
                 return
 
 
-async def _changes(release: Release, group: str, patience: float) -> AsyncGenerator[Object, None]:
-    """The group's Deployment: as it is, whenever it changes, and the same again now and then."""
-    items, version = await _snapshot(release, group, patience)
-    deployment = items[0]
-    yield deployment
+async def _changes(release: Release, group: str, patience: float) -> AsyncGenerator[tuple[Object, bool], None]:
+    """The group's Deployment, and whether the server answers: whenever they change, and the same again now and then."""
+    deployment: Object = {}
     queue: asyncio.Queue[Object] = asyncio.Queue()
-    follower = asyncio.ensure_future(_follow(release, group, version, patience, queue))
+    follower = asyncio.ensure_future(_follow(release, group, patience, queue))
+    follower.add_done_callback(lambda _: queue.put_nowait({}))
     try:
         while True:
+            news = deployment
             with contextlib.suppress(asyncio.TimeoutError):
-                deployment = await asyncio.wait_for(queue.get(), _TICK)
+                news = await asyncio.wait_for(queue.get(), _TICK)
             if follower.done():
                 follower.result()
-            yield deployment
+            deployment = news or deployment
+            if deployment:
+                yield deployment, bool(news)
     finally:
         follower.cancel()
         await asyncio.gather(follower, return_exceptions=True)
 
 
-async def _follow(release: Release, group: str, version: str, patience: float, queue: asyncio.Queue[Object]) -> None:
-    """Watch, and begin again from a list where the watch ends."""
+async def _follow(release: Release, group: str, patience: float, queue: asyncio.Queue[Object]) -> None:
+    """Tell of the Deployment, and with an empty one that the server can't be reached."""
     selector = contract.selector(release.name, contract.WORKER, group)
-    while True:
-        with contextlib.suppress(KubernetesError):
-            watch = release.kube.watch("deployments", selector, version, silence=_SILENCE)
-            async with contextlib.aclosing(watch) as changes:
-                async for kind, item in changes:
-                    if kind != "DELETED":
-                        queue.put_nowait(item)
-        await asyncio.sleep(_TICK)
-        items, version = await _snapshot(release, group, patience)
-        queue.put_nowait(items[0])
+    news = following.follow(release.kube, "deployments", selector, pace=following.WAITING, patience=patience)
+    async with contextlib.aclosing(news):
+        async for kind, item in news:
+            if kind == "DELETED" or item.get("items") == []:
+                raise _gone(group)
+            queue.put_nowait(item["items"][0] if kind == following.LISTED else item)

@@ -16,18 +16,15 @@ from typing import Any
 from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.diagnosis import losses
 from dask_kubernetes_helm.errors import KubernetesError
+from dask_kubernetes_helm.kubeapi import following
 from dask_kubernetes_helm.kubeapi.kube import Kube
 
 logger = logging.getLogger(__name__)
 
 Object = dict[str, Any]
 
-#: Seconds before a watch that broke is opened again; doubles up to the maximum.
-_BACKOFF, _MAX_BACKOFF = 1.0, 120.0
 #: Pods on their way to their first process can't be lost, and change most.
 _BEGUN = "status.phase!=Pending"
-_GONE = 410
-_REFUSED = (401, 403)
 #: How many losses are kept, and how many are told in the log: a node's end takes many along.
 _KEPT, _TOLD = 10_000, 50
 
@@ -65,22 +62,21 @@ class Register:
             await asyncio.gather(self._following, return_exceptions=True)
 
     async def _follow(self) -> None:
-        selector, version, backoff = contract.selector(self._release, contract.WORKER), "", _BACKOFF
-        while True:
-            try:
-                version = version or await self._kube.version("pods", selector)
-                changes = self._kube.watch("pods", selector, version, fields=_BEGUN)
-                async with contextlib.aclosing(changes) as told:
-                    async for kind, pod in told:
-                        version, backoff = pod["metadata"]["resourceVersion"], _BACKOFF
+        news = following.follow(
+            self._kube,
+            "pods",
+            contract.selector(self._release, contract.WORKER),
+            fields=_BEGUN,
+            pace=following.LOOKING_AFTER,
+            listing=False,
+        )
+        try:
+            async with contextlib.aclosing(news):
+                async for kind, pod in news:
+                    if kind != following.UNHEARD:
                         self.note(kind, pod)
-            except KubernetesError as error:
-                if error.status in _REFUSED:
-                    logger.debug("release %s: losses of workers are not noticed: %s", self._release, error)
-                    return
-                version = "" if error.status == _GONE else version
-            await asyncio.sleep(backoff)
-            backoff = min(backoff * 2, _MAX_BACKOFF)
+        except KubernetesError as error:
+            logger.debug("release %s: losses of workers are not noticed: %s", self._release, error)
 
     def note(self, kind: str, pod: Object) -> None:
         """Take a change of a pod into account."""

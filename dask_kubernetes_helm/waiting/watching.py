@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from dask_kubernetes_helm import contract, diagnosis
 from dask_kubernetes_helm.errors import HelmClusterError, KubernetesError, StartTimeoutError
+from dask_kubernetes_helm.kubeapi import following
 from dask_kubernetes_helm.kubeapi.kube import Kube
 from dask_kubernetes_helm.waiting.trouble import Trouble
 
@@ -27,11 +28,6 @@ logger = logging.getLogger(__name__)
 Object = dict[str, Any]
 T = TypeVar("T")
 
-#: Seconds before a watch that broke is opened again; doubles up to the maximum.
-_BACKOFF, _MAX_BACKOFF = 0.2, 5.0
-#: Seconds without a change after which a watch is opened anew, as its connection may be dead; doubles up to the maximum
-#: while nothing changes, so that a long wait costs the API server little.
-_SILENCE, _MAX_SILENCE = 4.0, 60.0
 #: Seconds after which a wait looks at its predicate again, whether or not anything changed.
 _TICK = 1.0
 #: Seconds that a predicate is waited for at least, and most beyond the end of the wait.
@@ -42,7 +38,6 @@ _LOOK = 0.2
 EVENTS_AFTER = 2.0
 #: Events that tell of trouble; events have no labels by which the release's own could be asked for.
 _WARNINGS = "type=Warning"
-_REFUSED = (401, 403)
 
 
 class Watcher:
@@ -193,45 +188,20 @@ class Watcher:
     async def _follow(
         self, resource: str, objects: dict[str, Object], selector: str | None = None, fields: str = ""
     ) -> None:
-        selector, backoff = contract.selector(self._release) if selector is None else selector, _BACKOFF
-        version, silence = "", _SILENCE
-        while True:
-            began, heard = time.monotonic(), False
-            try:
-                version = version or await self._list(resource, objects, selector, fields)
-                # From a version on: without one the server may wait for its cache before it answers at all.
-                watch = self._kube.watch(resource, selector, version, fields=fields, silence=silence)
-                async with contextlib.aclosing(watch) as changes:
-                    async for kind, item in changes:
-                        backoff, version = _BACKOFF, item["metadata"].get("resourceVersion", version)
-                        self._note(objects, kind, item)
-                        heard = True
-                        if silence > _SILENCE:  # more may follow, and is to be noticed soon
-                            break
-            except KubernetesError as error:
-                if error.status in _REFUSED:
-                    raise
-                if error.status:  # the version may be one that the server no longer has
-                    version = ""
-            if time.monotonic() - began >= silence:  # that was a pause already
-                backoff, silence = _BACKOFF, min(silence * 2, _MAX_SILENCE)
-            silence = _SILENCE if heard else silence
-            await asyncio.sleep(backoff)
-            backoff = min(backoff * 2, _MAX_BACKOFF)
-
-    async def _list(self, resource: str, objects: dict[str, Object], selector: str, fields: str) -> str:
-        items, version = await self._kube.snapshot(resource, selector, fields=fields)
-        objects.clear()
-        objects.update({item["metadata"]["name"]: item for item in items})
-        self._changed.set()
-        return version
+        selector = contract.selector(self._release) if selector is None else selector
+        news = following.follow(self._kube, resource, selector, fields=fields, pace=following.WAITING)
+        async with contextlib.aclosing(news):
+            async for kind, item in news:
+                self._note(objects, kind, item)
 
     def _note(self, objects: dict[str, Object], kind: str, item: Object) -> None:
-        name = item["metadata"]["name"]
-        if kind == "DELETED":
-            objects.pop(name, None)
+        if kind == following.LISTED:
+            objects.clear()
+            objects.update({each["metadata"]["name"]: each for each in item["items"]})
+        elif kind == "DELETED":
+            objects.pop(item["metadata"]["name"], None)
         elif kind in ("ADDED", "MODIFIED"):
-            objects[name] = item
+            objects[item["metadata"]["name"]] = item
         self._changed.set()
 
     def _raise_for_broken_watch(self) -> None:

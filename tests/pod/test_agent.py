@@ -177,6 +177,32 @@ async def test_failures_are_tried_again_ever_more_rarely(run: Run, client: Clien
     await future.cancel()
 
 
+async def test_nobody_leaves_while_kubernetes_may_be_blind(
+    run: Run, start: Any, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an API server was away no number is made smaller for a time; a larger one need not wait for that."""
+    monkeypatch.setattr(adapting, "_BLIND", 3600.0)
+    monkeypatch.setattr(adapting, "_RETURN", 0.0)
+    run.api.numbers["w"] = 2
+    workers = [await start() for _ in range(2)]
+    run.api.failing = 1
+    run.start()
+    await until(lambda: run.api.failing == 0)
+    RELEASE.clear()
+    futures = client.map(lambda _: _wait(), range(100), pure=False)
+    await until(lambda: run.api.numbers["w"] == 5)
+    RELEASE.set()
+    await client.gather(futures)
+    del futures
+    assert run.agent is not None
+    adapter = run.agent._adapters["default"]
+    await until(lambda: not run.scheduler.tasks)
+    await asyncio.gather(*(worker.heartbeat() for worker in workers))
+    assert run.api.patches == [("w", 2, 5)]
+    adapter._blind_until = 0.0
+    await until(lambda: run.api.numbers["w"] < 5)
+
+
 async def test_somebody_elses_number_is_noticed(run: Run, client: Client) -> None:
     """A number that others have set is not overwritten blindly: it is looked up, and told."""
     run.start()

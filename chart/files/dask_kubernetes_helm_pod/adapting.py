@@ -40,6 +40,9 @@ _PAUSE, _LONGEST, _LONGEST_FOR_MORE = 2.0, 300.0, 10.0
 _MORE, _FEWER = 5.0, 30.0
 #: Seconds that workers have to come back after the scheduler has started anew; until then no number is made smaller.
 _RETURN = 30.0
+#: Seconds after the API server was away in which no number is made smaller: Kubernetes' controllers come back to it up
+#: to a minute later, and until then take workers that are out of service for Ready.
+_BLIND = 75.0
 
 
 class Adapter:
@@ -68,7 +71,7 @@ class Adapter:
         self.slept: int | None = (1 if group.replicas is None else group.replicas) if maybe_asleep else None
         self._sleeping = self._remembers = False
         self._stabilizer = Stabilizer()
-        self._due = self._not_before = self._not_more_before = 0.0
+        self._due = self._not_before = self._not_more_before = self._blind_until = 0.0
         self._pause = _PAUSE
         self._odd_since: float | None = None
         self._odd_pause = _FEWER
@@ -133,7 +136,9 @@ class Adapter:
         if wanted is None or wanted == current:
             return
         returning = demand.pods < current and now - self._began < _RETURN
-        if now < (self._not_before if wanted < current else self._not_more_before) or (wanted < current and returning):
+        if wanted < current and (now < max(self._not_before, self._blind_until) or returning):
+            return
+        if wanted > current and now < self._not_more_before:
             return
         act = self._grow if wanted > current else self._shrink
         self._act = asyncio.ensure_future(self._guarded(act(wanted, demand.sentence)))
@@ -178,6 +183,8 @@ class Adapter:
         try:
             fruitful = await act
         except ApiError as error:
+            if error.is_unreachable:
+                self._blind_until = monotonic() + _BLIND
             logger.warning("scaling: group %s: %s; again in %.0f s", self.name, error.strerror, self._pause)
             tally.fail(self.name, failures)
             fruitful = False

@@ -22,11 +22,16 @@ from dask_kubernetes_helm_pod.settings import FOLDER
 
 USER_AGENT = "dask-kubernetes-helm-agent"
 _TIMEOUT = 10.0
-_NOT_FOUND, _CONFLICT, _INVALID = 404, 409, 422
+_NOT_FOUND, _CONFLICT, _INVALID, _IN_TROUBLE = 404, 409, 422, 500
 
 
 class ApiError(OSError):
     """The API refused or can't be reached."""
+
+    @property
+    def is_unreachable(self) -> bool:
+        """Whether nobody has looked into the request."""
+        return not self.errno or self.errno >= _IN_TROUBLE
 
 
 class Api:
