@@ -185,7 +185,8 @@ class ReleaseCluster(LookingCluster, Inquiry, ConnectedCluster):
         self.status = Status.closing
         try:
             if self._release and self.shutdown_on_close and (self._started or not self._attach):
-                await self._release.remove(self._host.farewell)
+                interrupted = self._starting is not None and self._starting.cancelled()
+                await self._release.remove(self._host.farewell, hastily=interrupted)
         finally:
             try:
                 await self._host.close()

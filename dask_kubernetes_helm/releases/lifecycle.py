@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 #: Seconds that the pods of a removed release may take to end.
 _REMOVAL_TIMEOUT = 90.0
 #: Seconds in which a request of a helm that was ended may still arrive.
-_LATE = 2.0
+_LATE = 1.5
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ class ManagedRelease(Release):
                 tick=functools.partial(showing.pods, watcher, progress) if progress else _nothing,
             )
 
-    async def remove(self, farewell: Callable[[], Awaitable[None]]) -> None:
+    async def remove(self, farewell: Callable[[], Awaitable[None]], *, hastily: bool = False) -> None:
         """Remove the release if it is ours, and wait until its pods are gone.
 
         One that we attached to is removed through its owner, which needs no helm; one without an owner never.
@@ -202,6 +202,8 @@ class ManagedRelease(Release):
         ----------
         farewell : coroutine function
             Called once the release is being removed: Dask ends quicker by itself than each pod on its own.
+        hastily : bool
+            Leave the end of its pods to Kubernetes: somebody wants the terminal back.
         """
         if self.owner is None:
             if self.groups:
@@ -217,7 +219,7 @@ class ManagedRelease(Release):
         if self._installed and not is_there:
             await self._remove_late_records(label)
         self._installed, self.owner = False, None
-        if is_there:
+        if is_there and not hastily:
             await farewell()
             await self._wait_until_gone()
 
