@@ -119,6 +119,6 @@ class Inquiry(Cluster):
 
     async def _lost_workers(self) -> LostWorkers:
         release, journal = self._open_release(), list[dict[str, Any]]()
-        with contextlib.suppress(SchedulerUnreachableError, OSError, asyncio.TimeoutError):
-            journal = await asyncio.wait_for(self._scaling_history(), _ANSWER)
+        with contextlib.suppress(SchedulerUnreachableError):
+            journal = await self._scaling_history()
         return await release.lost_workers(self._register.lost if self._register else [], journal)
