@@ -4,8 +4,9 @@ Belongs here: reading states, on plain data. Never here: requests, waiting, or k
 no waiting mends it; others are shown and awaited.
 
 `pods` and `refusals` know what can be wrong with a pod, and with one that is never made, `images` and `placing` how it
-gets its image and its node, `phases` where it is on its way; `happenings` reads events; `losses` tells why a pod went;
-`survey` looks at all pods, and `report` is all of it at once. `finding` is what is found.
+gets its image and its node, `phases` where it is on its way, and `rollouts` how far a Deployment is; `happenings` reads
+events; `losses` tells why a pod went; `survey` looks at all pods, and `report` is all of it at once. `finding` is what
+is found.
 """
 
 from dask_kubernetes_helm.diagnosis.finding import Finding, fold

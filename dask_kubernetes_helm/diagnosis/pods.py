@@ -27,6 +27,9 @@ from dask_kubernetes_helm.errors import (
 Object = dict[str, Any]
 
 _MISCONFIGURED = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+#: Reasons of containers whose process never began, so that there is no log; and what a shell ends with where there is
+#: no such program, or it may not be run.
+_UNBEGUN, _NO_PROGRAM = {"StartError", "ContainerCannotRun"}, {126, 127}
 #: Restarts after which a container that keeps failing is called crashing: the first may be a race at start-up.
 _CRASHES = 2
 #: Seconds after which a container that runs should be Ready.
@@ -81,11 +84,20 @@ def _waiting(pod: Object, container: str, status: Object, events: list[Object]) 
 def _crashing(pod: Object, container: str, status: Object) -> Finding | None:
     state = status.get("state", {})
     ended = state.get("terminated") or status.get("lastState", {}).get("terminated")
-    restarts = status.get("restartCount", 0)
-    if not ended or (ended.get("exitCode") == 0 and not restarts) or (status.get("ready") and "running" in state):
+    restarts, well = status.get("restartCount", 0), ended and ended.get("exitCode") == 0
+    # An init container that has ended well is ready. One that runs again may have ended weeks ago: restarts add up.
+    if not ended or status.get("ready") or (well and (not restarts or "running" in state or _is_first(pod, container))):
         return None
     back_off = (state.get("waiting") or {}).get("reason") == "CrashLoopBackOff"
-    return _ended(pod, container, status, ended, terminal=back_off or restarts >= _CRASHES)
+    return _ended(pod, container, status, ended, terminal=back_off or ("running" not in state and restarts >= _CRASHES))
+
+
+def _is_first(pod: Object, container: str) -> bool:
+    """Whether it has to end before others begin."""
+    return any(
+        item["name"] == container and item.get("restartPolicy") != "Always"
+        for item in pod["spec"].get("initContainers", [])
+    )
 
 
 def _ended(pod: Object, container: str, status: Object, ended: Object, *, terminal: bool) -> Finding:
@@ -98,13 +110,14 @@ def _ended(pod: Object, container: str, status: Object, ended: Object, *, termin
         if killed
         else f"ended with exit code {ended.get('exitCode')} ({reason}){after}"
     )
+    unbegun = ended.get("message", "") if reason in _UNBEGUN else ""
     return Finding(
         OutOfMemoryError if killed else CrashLoopError,
-        f"{which} {how}",
-        _cure(pod, container, killed=killed),
+        f"{which} could not be started{after}: {unbegun}" if unbegun else f"{which} {how}",
+        _cure(pod, container, ended),
         terminal=terminal,
         reason=reason,
-        cause=f"exit code {ended.get('exitCode')}",
+        cause=unbegun or f"exit code {ended.get('exitCode')}",
         pod=pod["metadata"]["name"],
         container=container,
         previous="running" in status.get("state", {}),
@@ -112,8 +125,8 @@ def _ended(pod: Object, container: str, status: Object, ended: Object, *, termin
     )
 
 
-def _cure(pod: Object, container: str, *, killed: bool) -> str:
-    if killed:
+def _cure(pod: Object, container: str, ended: Object) -> str:
+    if ended.get("reason") == "OOMKilled":
         return f"Raise its memory limit ({_role(pod)}.resources.limits.memory), or have it do less at once."
     if container == contract.PACKAGES:
         component = pod["metadata"].get("labels", {}).get(contract.COMPONENT_LABEL, contract.WORKER)
@@ -121,6 +134,8 @@ def _cure(pod: Object, container: str, *, killed: bool) -> str:
             f"pip could not install what {component}.extraPackages.pip or the variable EXTRA_PIP_PACKAGES names; its "
             "log's end says why. PIP_INDEX_URL names another index, and an image of your own may have the packages."
         )
+    if ended.get("reason") in _UNBEGUN or ended.get("exitCode") in _NO_PROGRAM:
+        return "Its image lacks the program, or may not run it: look at the values image, command and args."
     return "Its log's end says why."
 
 
@@ -147,15 +162,22 @@ def restarted(pod: Object, since: datetime) -> Finding | None:
 
 def unready(pod: Object, now: datetime, events: Iterable[Object] = ()) -> Finding | None:
     """A pod all of whose containers run, but which Kubernetes does not call Ready, and that for a while."""
-    statuses = pod.get("status", {}).get("containerStatuses", [])
+    status = pod.get("status", {})
+    statuses = status.get("containerStatuses", [])
     begun = [happenings.moment((item.get("state", {}).get("running") or {}).get("startedAt")) for item in statuses]
-    begun_all = [moment for moment in begun if moment]
-    if is_ready(pod) or not statuses or len(begun_all) < len(statuses):
+    changed = [
+        happenings.moment(item.get("lastTransitionTime"))
+        for item in status.get("conditions", [])
+        if item["type"] == "Ready"
+    ]
+    if is_ready(pod) or not statuses or not all(begun):
         return None
-    if now - max(begun_all) < timedelta(seconds=UNREADY):
+    since = max(moment for moment in (*begun, *changed) if moment)
+    if now - since < timedelta(seconds=UNREADY):
         return None
     name, node = pod["metadata"]["name"], pod["spec"].get("nodeName", "?")
-    if happenings.newest(events, "Pod", pod, "NodeNotReady"):
+    lost = happenings.newest(events, "Pod", pod, "NodeNotReady")
+    if lost and happenings.last(lost) >= since - timedelta(seconds=UNREADY):
         return Finding(
             NodeLostError,
             f"Node {node} of pod {name} does not answer",
@@ -198,7 +220,7 @@ def _preparing(pod: Object, events: list[Object]) -> Finding | None:
     if any("waiting" not in state or state["waiting"].get("reason") not in _BEFORE for state in states):
         return None
     event = happenings.newest(events, "Pod", pod, *_PREPARING)
-    if event is None:
+    if event is None or _is_prepared(pod, events, event):
         return None
     reason, message = event["reason"], event.get("message", "")
     absent, mounting = absent_cure(message), reason != "FailedCreatePodSandBox"
@@ -213,4 +235,14 @@ def _preparing(pod: Object, events: list[Object]) -> Finding | None:
     )
 
 
+def _is_prepared(pod: Object, events: list[Object], trouble: Object) -> bool:
+    """Whether the kubelet has got over it, and pulls images or makes containers."""
+    if any(item["type"] == _SANDBOX and item["status"] == "True" for item in pod["status"].get("conditions", [])):
+        return True
+    further = happenings.newest(events, "Pod", pod, *_PREPARED)
+    return further is not None and happenings.last(further) >= happenings.last(trouble)
+
+
+#: The condition that a pod has its volumes and its network, and events that come after both.
+_SANDBOX, _PREPARED = "PodReadyToStartContainers", ("Pulling", "Pulled", "Created", "Started")
 _BEFORE = {"ContainerCreating", "PodInitializing"}

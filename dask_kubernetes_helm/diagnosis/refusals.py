@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from dask_kubernetes_helm.diagnosis import happenings
+from dask_kubernetes_helm.diagnosis import happenings, rollouts
 from dask_kubernetes_helm.diagnosis.finding import Finding, role
 from dask_kubernetes_helm.errors import (
     AdmissionError,
@@ -118,12 +118,16 @@ _RULES = (
     ),
     _Rule(re.compile(""), PodCreationError, "{text}", "Kubernetes goes on trying.", terminal=False),
 )
-#: What is in front of the text that matters: who says so, and of which pod, whose name is not settled yet.
+#: Of which ReplicaSet's pods, whose own names are not settled yet.
+_WHOSE = re.compile(r'pods? "([^"]+)-" is (?:forbidden|invalid)')
+#: What is in front of the text that matters: who says so, and of which pod.
 _FRONT = re.compile(r'^(?:Error creating: )?(?:pods? "[^"]*" is (?:forbidden|invalid): )?(?:unable to create pods?: )?')
 
 
 def refused(owner: Object, events: Iterable[Object] = ()) -> Finding | None:
     """Why Kubernetes refuses to create a Deployment's or a ReplicaSet's pods, or None.
+
+    A Deployment also tells of the ReplicaSets before its newest one, whose refusals a change may have mended.
 
     Parameters
     ----------
@@ -132,18 +136,29 @@ def refused(owner: Object, events: Iterable[Object] = ()) -> Finding | None:
     events : iterable of dict
         Those of the release; of help where the conditions say nothing.
     """
-    for condition in owner.get("status", {}).get("conditions", []):
-        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
-            return read(owner, condition.get("message") or condition.get("reason", ""), condition.get("reason", ""))
-    if owner.get("status", {}).get("replicas", 0) >= owner.get("spec", {}).get("replicas", 1):
+    if not rollouts.is_seen(owner):
         return None
-    kind, name = owner.get("kind") or "Deployment", owner["metadata"]["name"]
+    kind, name, newest = owner.get("kind") or "Deployment", owner["metadata"]["name"], rollouts.newest(owner)
+    status = owner.get("status", {})
+    for condition in status.get("conditions", []):
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+            message = condition.get("message") or condition.get("reason", "")
+            whose = _WHOSE.search(message)
+            if whose and newest and whose.group(1) != newest:
+                continue
+            finding = read(owner, message, condition.get("reason", ""))
+            # Who refuses may not say whose: perhaps those of a template before, while pods of this one replace them.
+            replacing = 0 < status.get("updatedReplicas", 0) < status.get("replicas", 0)
+            return replace(finding, terminal=False) if replacing and not whose else finding
+    if status.get("replicas", 0) >= owner.get("spec", {}).get("replicas", 1):
+        return None
     failed = [
         event
         for event in events
         if event.get("reason") == "FailedCreate"
         and (event.get("involvedObject") or {}).get("kind") == "ReplicaSet"
         and _is_of(event["involvedObject"].get("name", ""), kind, name)
+        and event["involvedObject"].get("name", "") == (newest or event["involvedObject"].get("name", ""))
     ]
     event = max(failed, key=happenings.last, default=None)
     return read(owner, event.get("message", ""), "FailedCreate") if event else None

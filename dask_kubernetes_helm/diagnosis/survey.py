@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from dask_kubernetes_helm import contract
+from dask_kubernetes_helm.diagnosis import rollouts
 from dask_kubernetes_helm.diagnosis.finding import Finding, fold
 from dask_kubernetes_helm.diagnosis.pods import examine
 from dask_kubernetes_helm.diagnosis.refusals import refused
@@ -64,16 +65,14 @@ def current(pods: Iterable[Object], deployments: Iterable[Object]) -> list[Objec
     A Deployment whose newest change has no pod yet has none that count.
     """
     staying = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
-    newest: dict[Any, Object] = {}
-    for pod in staying:
-        known = newest.get(part(pod))
-        if known is None or _age(known) < _age(pod):
-            newest[part(pod)] = pod
+    deployments, newest = list(deployments), dict[Any, str]()
+    for pod in sorted(staying, key=_age):
+        newest[part(pod)] = _template(pod)
+    # A template before it may have made the newest pod, in place of one that was evicted.
+    newest.update({part(item): name.rpartition("-")[2] for item in deployments if (name := rollouts.newest(item))})
     waiting = {part(item) for item in deployments if not _has_begun(item)}
     return [
-        pod
-        for pod in staying
-        if part(pod) not in waiting and _template(pod) == _template(newest[part(pod)]) and not _is_over(pod)
+        pod for pod in staying if part(pod) not in waiting and _template(pod) == newest[part(pod)] and not _is_over(pod)
     ]
 
 
@@ -99,6 +98,4 @@ def _is_over(pod: Object) -> bool:
 def _has_begun(deployment: Object) -> bool:
     """Whether pods of the newest template are there, or none are wanted."""
     status: Object = deployment.get("status", {})
-    if status.get("observedGeneration", 0) < deployment["metadata"].get("generation", 0):
-        return False
-    return bool(status.get("updatedReplicas") or not status.get("replicas"))
+    return rollouts.is_seen(deployment) and bool(status.get("updatedReplicas") or not status.get("replicas"))

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from dask_kubernetes_helm import contract, diagnosis
-from dask_kubernetes_helm.diagnosis import Count, Diagnosis, Finding, happenings, losses, pods
+from dask_kubernetes_helm.diagnosis import Count, Diagnosis, Finding, happenings, losses, pods, rollouts
 from dask_kubernetes_helm.diagnosis.survey import current
 from dask_kubernetes_helm.diagnosis.survey import part as part_of
 from dask_kubernetes_helm.errors import (
@@ -149,10 +149,16 @@ def _by_objects(evidence: Evidence, now: datetime) -> list[Finding]:
     refused = [item for item in found if item.object.startswith("deployment/")]
     if not refused:
         # A ReplicaSet knows of itself alone: its Deployment has one that is newer.
-        found += filter(None, (diagnosis.refused({**item, "kind": "ReplicaSet"}) for item in evidence.replicasets))
+        found += filter(None, (diagnosis.refused({**item, "kind": "ReplicaSet"}) for item in _newest(evidence)))
     if not found:
         found += filter(None, map(diagnosis.stalled, evidence.deployments))
     return found + _by_services(evidence)
+
+
+def _newest(evidence: Evidence) -> list[Object]:
+    """The ReplicaSets of the newest templates."""
+    names = set(filter(None, map(rollouts.newest, evidence.deployments)))
+    return [item for item in evidence.replicasets if not names or item["metadata"]["name"] in names]
 
 
 def _by_services(evidence: Evidence) -> list[Finding]:
