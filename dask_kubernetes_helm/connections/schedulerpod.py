@@ -69,7 +69,7 @@ class SchedulerPod:
         """Open a local port that leads to the scheduler, by streams that outlive cuts where the pod has a relay."""
         plain = Redialer(lambda: self.dial(contract.COMM_PORT), health)
         first = Redialer(lambda: self._dial(self._port_of_relay), health)
-        again = Redialer(lambda: self._dial(self._port_of_relay), health, (SchedulerUnreachableError,))
+        again = Redialer(lambda: self._dial(self._port_of_relay), health, (SchedulerUnreachableError,), allowed=True)
 
         async def dial() -> Stream:
             try:

@@ -11,10 +11,11 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from dask_kubernetes_helm import contract
+from dask_kubernetes_helm.deadlines import within
 from dask_kubernetes_helm.errors import RolloutInProgressError, WorkloadNotFoundError
 from dask_kubernetes_helm.kubeapi import following
 from dask_kubernetes_helm.releases.release import Release
@@ -52,8 +53,10 @@ def _gone(group: str) -> WorkloadNotFoundError:
     )
 
 
-async def finished(release: Release, group: str, timeout: float, patience: float) -> int:
-    """Wait until no rollout is under way; the number of pods asked for.
+async def finished(
+    release: Release, group: str, timeout: float, patience: float, check: Callable[[], None] = lambda: None
+) -> int:
+    """Wait until no rollout is under way, and as long as `check` does not raise; the number of pods asked for.
 
     Raises
     ------
@@ -64,6 +67,7 @@ async def finished(release: Release, group: str, timeout: float, patience: float
     deployment: Object = {}
     async with contextlib.aclosing(_changes(release, group, patience)) as changes:
         async for deployment, _ in changes:
+            check()
             if not _is_rolling(deployment):
                 break
             if time.monotonic() > deadline:
@@ -108,19 +112,20 @@ async def ready(release: Release, group: str, patience: float) -> AsyncGenerator
 async def _changes(release: Release, group: str, patience: float) -> AsyncGenerator[tuple[Object, bool], None]:
     """The group's Deployment, and whether the server answers: whenever they change, and the same again now and then."""
     deployment: Object = {}
+    heard = True
     queue: asyncio.Queue[Object] = asyncio.Queue()
     follower = asyncio.ensure_future(_follow(release, group, patience, queue))
     follower.add_done_callback(lambda _: queue.put_nowait({}))
     try:
         while True:
-            news = deployment
             with contextlib.suppress(asyncio.TimeoutError):
-                news = await asyncio.wait_for(queue.get(), _TICK)
+                news = await within(queue.get(), _TICK)
+                deployment, heard = news or deployment, heard and bool(news)
             if follower.done():
                 follower.result()
-            deployment = news or deployment
             if deployment:
-                yield deployment, bool(news)
+                yield deployment, heard
+                heard = True
     finally:
         follower.cancel()
         await asyncio.gather(follower, return_exceptions=True)
@@ -134,4 +139,5 @@ async def _follow(release: Release, group: str, patience: float, queue: asyncio.
         async for kind, item in news:
             if kind == "DELETED" or item.get("items") == []:
                 raise _gone(group)
-            queue.put_nowait(item["items"][0] if kind == following.LISTED else item)
+            listed = item["items"][0] if kind == following.LISTED else item
+            queue.put_nowait({} if kind == following.UNHEARD else listed)

@@ -71,7 +71,7 @@ class Scaling:
 
     async def close(self) -> None:
         """End what is under way, with everybody back in service."""
-        for group, lock in self._locks.items():
+        for group, lock in list(self._locks.items()):
             self._wishes[group] = None
             async with lock:
                 pass
@@ -127,7 +127,7 @@ class _Act:
     def __init__(self, release: Release, desk: Desk, wish: Wish, is_newest: Callable[[], bool]) -> None:
         self._release, self._kube, self._desk, self._wish = release, release.kube, desk, wish
         self._group, self._target = wish.group, wish.target
-        self._is_newest = is_newest
+        self._is_newest, self._patience = is_newest, PATIENCE
         self._deployment = release.deployment(wish.group)
         self._began, self._calls = time.monotonic(), release.kube.calls
         why = f"scale_down({', '.join(wish.chosen)})" if wish.chosen else f"scale({wish.target})"
@@ -144,7 +144,7 @@ class _Act:
             return
         for _ in range(_ATTEMPTS):
             self._check()
-            seen = await rollout.finished(self._release, self._group, self._wish.timeout, PATIENCE)
+            seen = await rollout.finished(self._release, self._group, self._wish.timeout, PATIENCE, self._check)
             if seen == self._target:
                 return
             if seen > self._target:
@@ -158,13 +158,13 @@ class _Act:
 
     async def _release_chosen(self) -> None:
         """Let pods go by name: as many fewer as they are, whatever the number is."""
-        seen = await rollout.finished(self._release, self._group, self._wish.timeout, PATIENCE)
+        seen = await rollout.finished(self._release, self._group, self._wish.timeout, PATIENCE, self._check)
         self._target = max(0, seen - len(self._wish.chosen))
         with contextlib.suppress(ForgottenError):
             await self._shrink(seen)
 
     async def _patch(self, seen: int, replicas: int) -> bool:
-        done = await self._kube.scale(self._deployment, replicas, seen, PATIENCE)
+        done = await self._kube.scale(self._deployment, replicas, seen, self._patience)
         if done:
             self._release.replicas[self._group] = replicas
         return done
@@ -223,6 +223,10 @@ class _Act:
             )
         while state["phase"] == contract.EMPTYING:
             state = await self._desk.look(self._check, number)
+        return self._still_empty(state)
+
+    def _still_empty(self, state: dict[str, Any]) -> dict[str, Any]:
+        """The state, unless everybody is back in service: a patch would take workers that hold results."""
         if state["phase"] != contract.EMPTY:
             raise ScaleConflictError(
                 f"Scaling group {self._group} to {self._target} was undone by the scheduler",
@@ -239,7 +243,7 @@ class _Act:
         calm, since = 0.0 if self._release.ready[self._group] == self._release.replicas[self._group] else _PROBED, 0.0
         async with contextlib.aclosing(rollout.ready(self._release, self._group, PATIENCE)) as counts:
             async for ready in counts:
-                state = await self._desk.look(self._check, number)
+                state = self._still_empty(await self._desk.look(self._check, number))
                 if ready != state["in_service"]:
                     since = 0.0
                     continue
@@ -247,6 +251,7 @@ class _Act:
                 if time.monotonic() - since >= calm:
                     break
             else:
+                self._patience = 0.0  # a server that was away is not to find the patch before it finds the pods
                 logger.warning(
                     "release %s: %d pods are Ready where %d workers are in service, so Kubernetes may take others",
                     self._release.name,

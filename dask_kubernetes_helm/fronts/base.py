@@ -10,10 +10,7 @@ second, which neither `import dask_kubernetes_helm` nor the event loop should.
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextlib
-import threading
-import weakref
 from typing import TYPE_CHECKING, Any, Protocol
 
 import dask.widgets
@@ -22,6 +19,7 @@ from distributed.utils import NoOpAwaitable
 
 from dask_kubernetes_helm import config
 from dask_kubernetes_helm.errors import ClusterClosedError, HelmClusterError, NotStartedError
+from dask_kubernetes_helm.fronts import ending
 from dask_kubernetes_helm.fronts.connected import ConnectedCluster
 from dask_kubernetes_helm.fronts.hosting import RemoteScheduler
 from dask_kubernetes_helm.fronts.inquiry import Inquiry
@@ -34,9 +32,6 @@ if TYPE_CHECKING:
     from dask_kubernetes_helm.releases.doctor import Permissions
     from dask_kubernetes_helm.releases.lifecycle import ManagedRelease, Plan
     from dask_kubernetes_helm.waiting.progress import Progress
-
-#: Seconds that closing may take when the interpreter ends.
-_EXIT_TIMEOUT = 60
 
 
 class Arguments(Protocol):
@@ -95,11 +90,12 @@ class ReleaseCluster(LookingCluster, Inquiry, ConnectedCluster):
             raise NotStartedError(said, cure=cure, release=name) from error
         if not self.called_from_running_loop:
             self._loop_runner.start()
-            _running.add(self)
+            ending.running.add(self)
             try:
                 self.sync(self._start)
             except BaseException:
-                self.close()
+                with ending.told_only(self.name, self._arguments.namespace):
+                    self.close()
                 raise
 
     def __await__(self) -> Any:
@@ -111,7 +107,8 @@ class ReleaseCluster(LookingCluster, Inquiry, ConnectedCluster):
                     # A task of its own, which ending it early may cancel; the caller's is the caller's.
                     await asyncio.ensure_future(self._start())
                 except BaseException:
-                    await self._close()
+                    with ending.told_only(self.name, self._arguments.namespace):
+                        await self._close()
                     raise
             return self
 
@@ -165,11 +162,13 @@ class ReleaseCluster(LookingCluster, Inquiry, ConnectedCluster):
         timeout = None if timeout is None else config.span(timeout, "timeout")
         if self.status == Status.closed:
             return NoOpAwaitable() if self.asynchronous else None
-        result = self.sync(self._close, callback_timeout=timeout)
-        if not self.asynchronous:
-            self._loop_runner.stop()
-            _running.discard(self)
-        return result
+        try:
+            return self.sync(self._close, callback_timeout=timeout)
+        finally:
+            # What was closed in vain is closed; what had no time may be closed again.
+            if not self.asynchronous and self.status == Status.closed:
+                self._loop_runner.stop()
+                ending.running.discard(self)
 
     async def _close(self) -> None:
         if self._ending is None:
@@ -283,17 +282,3 @@ def _doors() -> Any:
     from dask_kubernetes_helm.waiting import progress  # noqa: PLC0415 - see the module's charter
 
     return lifecycle, progress.Progress
-
-
-_running: weakref.WeakSet[ReleaseCluster] = weakref.WeakSet()
-
-
-def _close_all() -> None:
-    """Leave nothing behind when the interpreter ends with clusters open."""
-    for cluster in list(_running):
-        with contextlib.suppress(Exception):
-            cluster.close(timeout=_EXIT_TIMEOUT)
-
-
-# `atexit` alone is too late: executors, which HTTP and DNS clients use, have been shut down by then.
-getattr(threading, "_register_atexit", atexit.register)(_close_all)

@@ -23,8 +23,8 @@ Object = dict[str, Any]
 
 #: Kinds of news beside Kubernetes' own ADDED, MODIFIED and DELETED: all objects as a list; no answer from the server.
 LISTED, UNHEARD = "LISTED", "UNHEARD"
-#: These credentials may not.
-REFUSED = (401, 403)
+#: These credentials may not, or a server that has just begun does not know yet that they may.
+_REFUSED = (401, 403)
 #: The version to go on from is none that the server has (any more).
 _STALE = (400, 410, 504)
 
@@ -40,18 +40,22 @@ class Pace:
     silence, longest_silence : float
         Seconds without a change after which one is opened anew, as its connection may be dead; doubles up to the
         maximum while nothing changes, so that a long wait costs the API server little.
+    refusal : float
+        Seconds for which one that was allowed before may be refused: a server that has just begun does not know all
+        rights yet, and tokens are renewed.
     """
 
     pause: float = 0.2
     longest_pause: float = 5.0
     silence: float = 4.0
     longest_silence: float = 60.0
+    refusal: float = 60.0
 
 
 #: For what somebody waits for.
 WAITING = Pace()
 #: For what is looked after for days.
-LOOKING_AFTER = Pace(pause=1.0, longest_pause=120.0, silence=600.0, longest_silence=600.0)
+LOOKING_AFTER = Pace(pause=1.0, longest_pause=120.0, silence=600.0, longest_silence=600.0, refusal=math.inf)
 
 
 async def follow(
@@ -83,14 +87,14 @@ async def follow(
     ------
     tuple of str and dict
         ADDED, MODIFIED or DELETED and the object; LISTED and all objects as ``items``, at first and wherever changes
-        may have been missed; UNHEARD and nothing, at each attempt at which the server could not be reached.
+        may have been missed; UNHEARD and the ``error``, at each attempt that failed.
 
     Raises
     ------
     KubernetesError
         These credentials may not, or patience is over.
     """
-    version, silence, pause, given_up = "", pace.silence, pace.pause, math.inf
+    version, silence, pause, given_up, refused = "", pace.silence, pace.pause, math.inf, 0.0
     while True:
         began, heard = time.monotonic(), False
         try:
@@ -106,14 +110,17 @@ async def follow(
                     yield kind, item
                     if silence > pace.silence:  # more may follow, and is to be noticed soon
                         break
-            given_up = math.inf
+            given_up = refused = math.inf
         except KubernetesError as error:
-            given_up = min(math.inf if heard else given_up, time.monotonic() + patience)
-            if error.status in REFUSED or time.monotonic() >= given_up:
+            given_up, refused = (math.inf, math.inf) if heard else (given_up, refused)
+            given_up = min(given_up, time.monotonic() + patience)
+            if error.status in _REFUSED:
+                refused = min(refused, time.monotonic() + pace.refusal)
+                given_up = min(given_up, refused)
+            if time.monotonic() >= given_up:
                 raise
             version = "" if error.status in _STALE else version
-            if not error.status:
-                yield UNHEARD, {}
+            yield UNHEARD, {"error": error}
         if time.monotonic() - began >= silence:  # that was a pause already
             pause, silence = pace.pause, min(silence * 2, pace.longest_silence)
         silence = pace.silence if heard else silence

@@ -156,10 +156,15 @@ class Kube(Asking):
         """
         query = {"labelSelector": selector or None, "fieldSelector": fields or None, "watch": "true"}
         query["resourceVersion"] = version
-        response = await self._transport.open("GET", self._path(resource), query, stream=True, silence=silence)
+        response = await self._transport.open(
+            "GET", self._path(resource), query, stream=True, silence=silence, once=True
+        )
         try:
             async for line in _lines(response.content):
-                event = json.loads(line)
+                try:
+                    event = json.loads(line)
+                except ValueError as error:
+                    raise kubesaid.garbled(response.content_type, self.credentials) from error
                 if event["type"] == "ERROR":
                     raise KubernetesError(str(event["object"].get("message")), status=event["object"].get("code"))
                 yield event["type"], event["object"]

@@ -114,6 +114,14 @@ def unreachable(error: BaseException, credentials: Credentials) -> ApiUnreachabl
     )
 
 
+def garbled(kind: str, credentials: Credentials) -> ApiUnreachableError:
+    """The error that says that somebody answers, who is no Kubernetes API."""
+    return ApiUnreachableError(
+        f"What answers at {credentials.server} ({credentials.origin}) is no Kubernetes API: it sends {kind}",
+        cure="Is a proxy or a login page in between? kubectl get --raw /version shows what it says.",
+    )
+
+
 def _reason(error: BaseException) -> str:
     """Why a connection failed, in the system's words; the HTTP library's have its own types in them."""
     cause = getattr(error, "os_error", error)

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import aiohttp
 
 from dask_kubernetes_helm.auth import Credentials
+from dask_kubernetes_helm.deadlines import within
 from dask_kubernetes_helm.errors import ApiUnreachableError, KubeConfigError
 from dask_kubernetes_helm.kubeapi import kubesaid, portstream, retrying
 from dask_kubernetes_helm.kubeapi.portstream import PortStream, abort
@@ -74,6 +75,7 @@ class Transport:
         stream: bool = False,
         silence: float | None = None,
         patience: float = 0.0,
+        once: bool = False,
         accept: str = "application/json",
     ) -> aiohttp.ClientResponse:
         """Send a request, again where the server asks for it, was in trouble, or no longer accepts the credentials.
@@ -88,6 +90,8 @@ class Transport:
             Seconds without a byte after which the connection is taken for dead.
         patience : float
             Seconds for which a server that can't be reached is tried again.
+        once : bool
+            Whoever calls tries again himself where the server is in trouble.
         accept : str
             The form of the answer.
 
@@ -116,7 +120,7 @@ class Transport:
                 renewed = True
                 continue
             pause = retrying.pause(response.status, response.headers, method, attempt)
-            if pause is None or not limits.allow_refusal(pause):
+            if once or pause is None or not limits.allow_refusal(pause):
                 raise kubesaid.translate(response.status, text, f"{method} {path}", self._namespace, used)
             await asyncio.sleep(pause)
 
@@ -126,7 +130,10 @@ class Transport:
         """The answer to a request; see `open`."""
         response = await self.open(method, path, query, body, **how)
         async with response:
-            return await response.json()
+            try:
+                return await response.json()
+            except (aiohttp.ClientError, ValueError) as error:
+                raise kubesaid.garbled(response.content_type, self.credentials) from error
 
     async def _send(
         self,
@@ -157,8 +164,8 @@ class Transport:
         )
         try:
             response = await self._finish(request, abort)
-            if not stream:
-                await response.read()  # the connection may break in the middle of the answer
+            if not stream or response.status >= _REFUSED:
+                await within(response.read(), self.limit)  # the connection may break in the middle of the answer
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
             raise kubesaid.unreachable(error, used) from error
         return response

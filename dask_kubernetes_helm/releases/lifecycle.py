@@ -7,6 +7,7 @@ Belongs here: the order of these acts, on the doors. Never here: what an attache
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 import time
@@ -20,7 +21,7 @@ from dask_kubernetes_helm import config, contract
 from dask_kubernetes_helm.chartvalues import schema
 from dask_kubernetes_helm.chartvalues.values import Layer, merge
 from dask_kubernetes_helm.connections.certificates import Certificates
-from dask_kubernetes_helm.errors import ReleaseExistsError, StartTimeoutError
+from dask_kubernetes_helm.errors import ApiUnreachableError, ReleaseExistsError, StartTimeoutError
 from dask_kubernetes_helm.helmcli.helm import Helm
 from dask_kubernetes_helm.kubeapi.kube import Kube
 from dask_kubernetes_helm.releases import namesakes, ownership, preflight
@@ -241,8 +242,9 @@ class ManagedRelease(Release):
             async def gone() -> bool:
                 if watcher.pods or watcher.deployments:
                     return False
-                pods = await self.kube.find("pods", contract.selector(self.name))
-                return not pods
+                with contextlib.suppress(ApiUnreachableError):
+                    return not await self.kube.find("pods", contract.selector(self.name))
+                return False
 
             try:
                 await watcher.until(gone, component=None, timeout=_REMOVAL_TIMEOUT, what="The end of its pods")

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from dask_kubernetes_helm import contract, diagnosis
+from dask_kubernetes_helm.deadlines import within
 from dask_kubernetes_helm.errors import HelmClusterError, KubernetesError, StartTimeoutError
 from dask_kubernetes_helm.kubeapi import following
 from dask_kubernetes_helm.kubeapi.kube import Kube
@@ -66,6 +67,8 @@ class Watcher:
         self._heeds_events = False
         self._trouble = trouble or Trouble(kube, release)
         self._changed = asyncio.Event()
+        #: Why Kubernetes can't be asked at the moment.
+        self._unheard: KubernetesError | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -147,7 +150,7 @@ class Watcher:
                 looked = time.monotonic()
                 await self._judge(self.findings(component), left, what, timeout)
             try:
-                await asyncio.wait_for(self._changed.wait(), min(interval, left))
+                await within(self._changed.wait(), min(interval, left))
             except asyncio.TimeoutError:
                 continue
 
@@ -159,6 +162,14 @@ class Watcher:
 
     async def _raise_timeout(self, findings: list[diagnosis.Finding], what: str, timeout: float) -> NoReturn:
         """Say what is still in the way; the first of it is the error's cause."""
+        if self._unheard is not None:
+            why = f"Kubernetes can't be asked any more: {self._unheard.message}"
+            raise StartTimeoutError(
+                f"{what} was not there after {timeout:.0f} s, and {why}",
+                cure=self._unheard.cure,
+                release=self._release,
+                namespace=self._kube.namespace,
+            ) from self._unheard
         findings = [await self._trouble.explained(finding, self.pods) for finding in findings]
         reasons = "; ".join(finding.text for finding in findings)
         first = findings[0] if findings else None
@@ -195,6 +206,7 @@ class Watcher:
                 self._note(objects, kind, item)
 
     def _note(self, objects: dict[str, Object], kind: str, item: Object) -> None:
+        self._unheard = item["error"] if kind == following.UNHEARD else None
         if kind == following.LISTED:
             objects.clear()
             objects.update({each["metadata"]["name"]: each for each in item["items"]})
@@ -216,5 +228,5 @@ async def _in_time(asked: Awaitable[T | None], deadline: float) -> T | None:
     """What a predicate says; None where it does not come to say it, as whoever it asks is silent."""
     left = max(deadline - time.monotonic(), _ASKING)
     with contextlib.suppress(asyncio.TimeoutError):
-        return await asyncio.wait_for(asked, None if left == math.inf else left)
+        return await within(asked, None if left == math.inf else left)
     return None
