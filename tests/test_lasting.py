@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from distributed import Client, Scheduler, Worker
 
-from dask_kubernetes_helm.connections import lasting
+from dask_kubernetes_helm.connections import lasting, redialing
 from dask_kubernetes_helm.connections.health import Health
 from dask_kubernetes_helm.connections.lasting import LastingStream, NoRelayError
 from dask_kubernetes_helm.connections.redialing import Redialer
@@ -25,6 +25,8 @@ from dask_kubernetes_helm.errors import (
 from dask_kubernetes_helm_pod import agent, relay
 from dask_kubernetes_helm_pod.pipes import Pipe
 from tests.pod.conftest import LOCAL, until
+
+from .fakes import Echo
 
 CUTS, TASKS = 10, 400
 
@@ -259,16 +261,40 @@ async def test_what_waiting_would_not_change() -> None:
     assert asked == 1
 
 
+async def test_a_refusal_of_what_was_allowed_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An API server that has just begun refuses for a moment what it has allowed before; one that goes on is told."""
+    refusals = 0
+
+    async def dial() -> Echo:
+        nonlocal refusals
+        if refusals:
+            refusals -= 1
+            raise ForbiddenError("These credentials may not get pods/portforward")
+        return Echo()
+
+    redialer = Redialer(dial, Health())
+    await redialer()
+    refusals = 2
+    assert await asyncio.wait_for(redialer(), 20)
+    assert refusals == 0
+    refusals = 2
+    assert await asyncio.wait_for(Redialer(dial, Health(), allowed=True)(), 20)
+    monkeypatch.setattr(redialing, "_REFUSAL", 0.0)
+    refusals = 2
+    with pytest.raises(ForbiddenError):
+        await redialer()
+
+
 async def test_attempts_are_shared() -> None:
     """Twenty who wait for a server that is away make no more attempts than one does."""
-    asked, there = 0, False
+    asked, there, stream = 0, False, Echo()
 
-    async def dial() -> str:
+    async def dial() -> Echo:
         nonlocal asked
         asked += 1
         if not there:
             raise ApiUnreachableError("away")
-        return "stream"
+        return stream
 
     redialer = Redialer(dial, Health())
     waiting = [asyncio.ensure_future(redialer()) for _ in range(20)]
@@ -276,4 +302,4 @@ async def test_attempts_are_shared() -> None:
     await asyncio.sleep(0.5)
     assert asked < 20 + 10
     there = True
-    assert await asyncio.wait_for(asyncio.gather(*waiting), 60) == ["stream"] * 20
+    assert await asyncio.wait_for(asyncio.gather(*waiting), 60) == [stream] * 20

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dask_kubernetes_helm.elasticity import rollout
-from dask_kubernetes_helm.errors import WorkloadNotFoundError
+from dask_kubernetes_helm.errors import KubernetesError, WorkloadNotFoundError
 from dask_kubernetes_helm.kubeapi import following
 
 #: In place of a count of Ready pods: the API server can't be reached; the Deployment is deleted.
@@ -19,7 +19,7 @@ AWAY, DELETED = -1, -2
 
 def news_of(count: int) -> tuple[str, dict[str, Any]]:
     if count == AWAY:
-        return following.UNHEARD, {}
+        return following.UNHEARD, {"error": KubernetesError("nobody answers")}
     item = {"metadata": {"name": "dask-worker"}, "spec": {}, "status": {"readyReplicas": count}}
     return "DELETED" if count == DELETED else "MODIFIED", item
 
@@ -28,9 +28,11 @@ async def counted(counts: list[int], every: float, monkeypatch: pytest.MonkeyPat
     """What `ready` tells, by a clock that moves `every` seconds with each."""
 
     async def played(*_: Any, **how: Any) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
-        yield following.LISTED, {"items": [news_of(counts[0])[1]]}
-        for count in counts[1:]:
-            yield news_of(count)
+        listed = False
+        for count in counts:
+            item = news_of(count)
+            yield item if listed or count == AWAY else (following.LISTED, {"items": [item[1]]})
+            listed = listed or count != AWAY
         await asyncio.Event().wait()
 
     release: Any = SimpleNamespace(name="demo", kube=None)
@@ -68,6 +70,29 @@ async def test_an_api_server_that_was_away(monkeypatch: pytest.MonkeyPatch) -> N
         since = every * (len(told) - 1 - away)
         assert set(told) == {20}
         assert rollout.BLIND <= since <= rollout.BLIND + rollout.READY_TIMEOUT + every
+
+
+async def test_an_api_server_that_is_away_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its absence counts as well where it comes back only with the first look."""
+    told = await counted([AWAY, *[20] * 20], 10.0, monkeypatch)
+    assert rollout.BLIND <= 10.0 * (len(told) - 1) <= rollout.BLIND + rollout.READY_TIMEOUT + 10.0
+
+
+async def test_a_rollout_that_nobody_waits_for_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for the end of a rollout hears at once that he is not wanted any more."""
+
+    async def played(*_: Any, **how: Any) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
+        rolling = {"metadata": {"name": "w", "generation": 2}, "spec": {}, "status": {"observedGeneration": 1}}
+        yield following.LISTED, {"items": [rolling]}
+        await asyncio.Event().wait()
+
+    def unwanted() -> None:
+        raise RuntimeError("superseded")
+
+    monkeypatch.setattr(following, "follow", played)
+    release: Any = SimpleNamespace(name="demo", kube=None)
+    with pytest.raises(RuntimeError, match="superseded"):
+        await asyncio.wait_for(rollout.finished(release, "default", 3600.0, 0.0, unwanted), 10)
 
 
 async def test_a_deployment_that_goes(monkeypatch: pytest.MonkeyPatch) -> None:
