@@ -14,14 +14,17 @@ from dask_kubernetes_helm.fronts import ending
 def test_what_fails_on_the_way_out_takes_nobodys_place(
     cause: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Ctrl-C stays Ctrl-C and an error that error; what could not be tidied up is in the log, with the command for it."""
+    """Ctrl-C stays Ctrl-C, an error that error; what could not be tidied up is in the log, with the command for it."""
+
+    def fail(error: BaseException) -> None:
+        raise error
 
     def start() -> None:
         try:
-            raise cause
+            fail(cause())
         except BaseException:
             with ending.told_only("demo", "lab"):
-                raise ApiUnreachableError("No Kubernetes API answers")
+                fail(ApiUnreachableError("No Kubernetes API answers"))
             raise
 
     with caplog.at_level(logging.WARNING), pytest.raises(cause):
