@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 @click.option(
     "--unused",
     metavar="TIME",
+    callback=frame.duration,
     help='Also releases that had no client for so long: seconds, or text such as "7 days". By default none.',
 )
 @click.option("-y", "--yes", is_flag=True, help="Remove what is listed.")
 @frame.formatted
-def gc(*, place: Place, unused: str | None, yes: bool, output: str) -> None:
+def gc(*, place: Place, unused: float | None, yes: bool, output: str) -> None:
     """List what is left of releases that nobody wants any more; with --yes, remove it.
 
     That is: installs that failed, or have been pending for ten minutes; Helm's records of releases that are gone;
@@ -40,8 +41,7 @@ def gc(*, place: Place, unused: str | None, yes: bool, output: str) -> None:
       dask helm gc -n team
       dask helm gc -n team --unused "7 days" --yes
     """  # noqa: D301 - click's own sign for "don't wrap"
-    seconds = config.seconds(unused, "--unused") if unused is not None else None
-    found = frame.run(_gc(place, seconds, yes=yes))
+    found = frame.run(_gc(place, unused, yes=yes))
     if output == "json":
         frame.print_json([{**one.to_dict(), "removed": yes} for one in found])
         return
