@@ -22,7 +22,7 @@ INSTALLING, FAILED = "installing", "failed"
 #: The scheduler of a release whose workers go to one elsewhere.
 ELSEWHERE = "elsewhere"
 #: Helm's words for a release that has been running.
-_HAS_RUN = {"deployed", "superseded"}
+DEPLOYED, SUPERSEDED = "deployed", "superseded"
 
 
 @dataclass(frozen=True)
@@ -283,7 +283,7 @@ def _record(revisions: list[dict[str, str]]) -> Record:
         status=newest.get("status", ""),
         revision=int(newest.get("version", "0")),
         modified=float(newest.get("modifiedAt") or newest.get("createdAt") or 0),
-        has_run=any(labels.get("status") in _HAS_RUN for labels in revisions),
+        has_run=any(labels.get("status") in (DEPLOYED, SUPERSEDED) for labels in revisions),
     )
 
 

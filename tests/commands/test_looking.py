@@ -68,9 +68,11 @@ def test_who_may_not_read_secrets_may_list(dask: Namespace) -> None:
     assert json.loads(invoke("list", "-A", "-o", "json").stdout)[0]["name"] == "dask"
 
 
-@pytest.mark.parametrize(("helm", "status"), [("pending-install", "installing"), ("failed", "failed")])
+@pytest.mark.parametrize(
+    ("helm", "status"), [("pending-install", "installing"), ("failed", "failed"), ("deployed", "failed")]
+)
 def test_a_release_that_is_a_record_only(lab: Namespace, helm: str, status: str) -> None:
-    """An install that is under way, or has failed, is listed; another chart's release is not."""
+    """An install that is under way or has failed, or what lost its Deployments, is listed; another chart's is not."""
     lab.add("secrets", record("half", helm, owner="half-owner"), record("stranger", helm))
     (told,) = json.loads(invoke("list", "-o", "json").stdout)
     assert (told["name"], told["status"]) == ("half", status)
