@@ -123,6 +123,16 @@ async def test_a_scheduler_that_does_not_answer() -> None:
     assert (await examined(Kube(**WELL), None)).ok
 
 
+async def test_who_was_evicted_is_not_counted() -> None:
+    """A pod that ended for good and lies about has another in its place, also where the scheduler does not answer."""
+    gone = {"phase": "Failed", "reason": "Evicted"}
+    corpses = [pod("demo-scheduler-1-z", **gone), of_group(pod("z", "worker", **gone))]
+    kube = Kube(**{**WELL, "pods": [*corpses, *WELL["pods"]]})
+    assert [count.text for count in (await examined(kube)).counts] == ["1 of 1 ready", "1 of 1 ready"]
+    (finding,) = (await examined(kube, silent)).findings
+    assert (finding.object, "its pod is ready" in finding.sentence) == ("pod/demo-scheduler-1-a", True)
+
+
 async def test_a_scheduler_that_was_deleted() -> None:
     """A Service without its Deployment is found, as is a release without any."""
     orphaned = {**WELL, "deployments": WELL["deployments"][1:], "pods": WELL["pods"][1:]}

@@ -96,6 +96,10 @@ SCHEDULED = {"type": "PodScheduled", "status": "True"}
         (pod(conditions=[SCHEDULED], containerStatuses=[waiting("ImagePullBackOff")]), "ImagePullBackOff"),
         (pod(conditions=[SCHEDULED], containerStatuses=[{"name": "scheduler", "state": {"running": {}}}]), "starting"),
         (pod(conditions=[{"type": "Ready", "status": "True"}]), "ready"),
+        (pod(phase="Failed", reason="Evicted"), "evicted"),
+        (pod(phase="Failed", reason="NodeShutdown", conditions=[SCHEDULED]), "nodeshutdown"),
+        (pod(phase="Failed", conditions=[SCHEDULED], containerStatuses=[waiting("ContainerCreating")]), "failed"),
+        (pod(phase="Failed", conditions=[{"type": "Ready", "status": "True"}]), "failed"),
     ],
 )
 def test_phases(item: dict, words: str) -> None:

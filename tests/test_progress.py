@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from dask_kubernetes_helm.waiting import progress
+from dask_kubernetes_helm.waiting import progress, showing
 from dask_kubernetes_helm.waiting.progress import Progress
+
+from .fakes import pod
 
 
 def console(file: io.TextIOBase, *, terminal: bool = False) -> progress._Console:
@@ -137,3 +139,17 @@ def test_a_reader_that_leaves_stops_nothing() -> None:
     with Progress("Release demo", console=console(Left())) as shown:
         for text in ("pulling image", "starting", "ready"):
             shown.show("scheduler", text)
+
+
+def test_nobody_waits_for_who_was_evicted() -> None:
+    """Pods that ended for good are not among those that are awaited; where there are no others, nothing is shown."""
+    over, ready = {"phase": "Failed", "reason": "Evicted"}, {"conditions": [{"type": "Ready", "status": "True"}]}
+    there = {"scheduler": [pod(**over)], "worker": [pod("w", "worker", **over), pod("v", "worker", **ready)]}
+
+    class Watcher:
+        def of(self, component: str) -> list[dict[str, Any]]:
+            return there[component]
+
+    shown = Progress("Release demo", quiet=True)
+    showing.pods(Watcher(), shown)  # type: ignore[arg-type]
+    assert [(row, text) for _, row, text, _ in shown.marks] == [("workers", "1 registered")]

@@ -35,18 +35,41 @@ _SET = click.option(
 )
 _CHART = click.option("--chart", metavar="CHART", help="A folder, a .tgz, repo/chart or oci://...; by default our own.")
 _DRY = click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
-_TIMEOUT = click.option("--timeout", metavar="TIME", help='Seconds, or text such as "5 minutes", to wait for pods.')
+_TIMEOUT = click.option(
+    "--timeout", metavar="TIME", callback=frame.duration, help='Seconds, or text such as "5 minutes", to wait for pods.'
+)
+
+
+def _image(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """The name of an image, if it can be one."""
+    if value is not None:
+        with frame.wrong_usage():
+            arguments.image_values(value)
+    return value
+
+
+def _name(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """A new release's name or its template, if Kubernetes would take it; the configuration's is none of usage."""
+    if value is not None:
+        with frame.wrong_usage():
+            arguments.release_name(value, attach=False)
+    return value
+
+
+_IMAGE = click.option(
+    "--image", metavar="IMAGE", callback=_image, help="repository[:tag][@digest] of scheduler and workers."
+)
 
 
 @click.command(short_help="Install a release that stays.")
-@click.argument("name", required=False)
+@click.argument("name", required=False, callback=_name)
 @frame.placed
 @click.option(
     "-e", "--environment", shell_complete=completing.environments, help="Name of a values file, see `values`."
 )
 @_FILES
 @_SET
-@click.option("--image", metavar="IMAGE", help="repository[:tag][@digest] of scheduler and workers.")
+@_IMAGE
 @click.option("-w", "--n-workers", type=frame.Count(), help="Worker pods to begin with.")
 @_CHART
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Until all pods are Ready.")
@@ -64,7 +87,7 @@ def create(
     n_workers: int | None,
     chart: str | None,
     wait: bool,
-    timeout: str | None,
+    timeout: float | None,
     dry_run: bool,
     output: str,
 ) -> None:
@@ -84,7 +107,7 @@ def create(
         image=image,
         chart=chart or config.get("chart"),
         auth=place.auth(),
-        timeout=config.seconds(config.get("timeout", timeout), "--timeout"),
+        timeout=config.seconds(config.get("timeout", timeout), "kubernetes.timeout"),
         shutdown_on_close=False,
     )
     plan = told.checked().plan(arguments.release_name(name, attach=False))
@@ -175,7 +198,7 @@ async def _report(release: ManagedRelease, output: str, headline: str) -> None:
 @frame.placed
 @_FILES
 @_SET
-@click.option("--image", metavar="IMAGE", help="repository[:tag][@digest] of scheduler and workers.")
+@_IMAGE
 @_CHART
 @_TIMEOUT
 @_DRY
@@ -188,7 +211,7 @@ def upgrade(
     sets: tuple[str, ...],
     image: str | None,
     chart: str | None,
-    timeout: str | None,
+    timeout: float | None,
     dry_run: bool,
     output: str,
 ) -> None:
@@ -206,7 +229,7 @@ def upgrade(
     if image is not None:
         layers += arguments.layers({"image": arguments.image_values(image)})
     layers += [settings.layer(text) for text in sets]
-    seconds = config.seconds(config.get("timeout", timeout), "--timeout")
+    seconds = config.seconds(config.get("timeout", timeout), "kubernetes.timeout")
     chart = chart or config.get("chart")
     frame.run(_upgrade(name, place, layers, chart, timeout=seconds, output=output, dry_run=dry_run))
 

@@ -12,7 +12,7 @@ import contextlib
 import functools
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,7 +20,7 @@ import click
 
 from dask_kubernetes_helm import config
 from dask_kubernetes_helm.cli import completing
-from dask_kubernetes_helm.errors import HelmClusterError
+from dask_kubernetes_helm.errors import HelmClusterError, InvalidArgumentError
 from dask_kubernetes_helm.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -44,10 +44,13 @@ class Failure(click.ClickException):
     """
 
     def __init__(self, error: HelmClusterError) -> None:
-        text = str(error)
-        if error.cure:
-            text = f"{text.removesuffix(error.cure).rstrip()}\n{error.cure}"
-        super().__init__(text)
+        super().__init__(_lines(error))
+
+
+def _lines(error: HelmClusterError) -> str:
+    """What failed; what to do next, where that is known, on a line of its own."""
+    text = str(error)
+    return f"{text.removesuffix(error.cure).rstrip()}\n{error.cure}" if error.cure else text
 
 
 class Commands(click.Group):
@@ -91,6 +94,24 @@ class Count(click.IntRange):
             return super().convert(value, param, ctx)
         except click.BadParameter:
             self.fail(f"{value!r} is no number of workers; give 0, 1, 2, ...", param, ctx)
+
+
+@contextlib.contextmanager
+def wrong_usage() -> Iterator[None]:
+    """What is wrong with an option by itself is wrong usage; click adds which option it is.
+
+    What only turns out by looking, as that there is no such release or file, is a failure.
+    """
+    try:
+        yield
+    except InvalidArgumentError as error:
+        raise click.BadParameter(_lines(error)) from error
+
+
+def duration(_: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    """An option's value in seconds, if it is a time of more than 0: seconds, or text that Dask reads."""
+    with wrong_usage():
+        return None if value is None else config.seconds(value, parameter.opts[0])
 
 
 @dataclass(frozen=True)

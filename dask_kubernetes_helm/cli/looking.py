@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dask_kubernetes_helm import config, contract
+from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.cli import frame
 from dask_kubernetes_helm.errors import WorkloadNotFoundError
 from dask_kubernetes_helm.text import did_you_mean
@@ -147,7 +147,9 @@ def _role(pod: Pod, *, many: bool) -> str:
 @click.option("--workers", is_flag=True, help="The workers'; by default scheduler and workers.")
 @click.option("-p", "--pod", "pods", multiple=True, metavar="POD", help="Of this pod only; several times.")
 @click.option("--previous", is_flag=True, help="Of the containers' lives before their last restart.")
-@click.option("--since", metavar="TIME", help='Of the last seconds, or of text such as "5 minutes".')
+@click.option(
+    "--since", metavar="TIME", callback=frame.duration, help='Of the last seconds, or of text such as "5 minutes".'
+)
 @click.option("--tail", type=click.IntRange(min=0), metavar="N", help="The last N lines of each.")
 @click.option("-f", "--follow", is_flag=True, help="Print lines as they come, until Ctrl-C or the release's end.")
 @frame.formatted
@@ -159,7 +161,7 @@ def logs(
     workers: bool,
     pods: tuple[str, ...],
     previous: bool,
-    since: str | None,
+    since: float | None,
     tail: int | None,
     follow: bool,
     output: str,
@@ -171,16 +173,15 @@ def logs(
       dask helm logs dask --workers --since "10 minutes" --tail 100
       dask helm logs dask -f
     """  # noqa: D301 - click's own sign for "don't wrap"
-    seconds = config.seconds(since, "--since") if since is not None else None
     both = scheduler == workers
     components = [contract.SCHEDULER] * (scheduler or both) + [contract.WORKER] * (workers or both)
     if follow:
         if previous or output == "json":
             raise click.UsageError("--follow goes without --previous and --output json.")
         with contextlib.suppress(KeyboardInterrupt):  # the way to end it
-            frame.run(_follow(name, place, components, workers=list(pods) or True, since=seconds, tail=tail))
+            frame.run(_follow(name, place, components, workers=list(pods) or True, since=since, tail=tail))
         return
-    found = frame.run(_logs(name, place, components, previous=previous, since=seconds, tail=tail))
+    found = frame.run(_logs(name, place, components, previous=previous, since=since, tail=tail))
     if unknown := [pod for pod in pods if pod not in found]:
         raise WorkloadNotFoundError(
             f"There is no pod {unknown[0]!r}{did_you_mean(unknown[0], found, 0.7)}",

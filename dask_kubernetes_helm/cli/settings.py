@@ -44,15 +44,19 @@ def layer(text: str) -> Layer:
     key, equals, written = text.partition("=")
     parts = [part.replace("\\.", ".") for part in _DOT.split(key.strip())]
     if not equals or not all(parts):
-        raise click.BadParameter(f"{key!r} is no setting: give KEY=VALUE, such as worker.replicas=3.")
+        raise _wrong(f"{key!r} is no setting: give KEY=VALUE, such as worker.replicas=3.")
     if "[" in key:
-        raise click.BadParameter(f"{key!r}: a list is given whole, such as {key.partition('[')[0]}='[a, b]'.")
+        raise _wrong(f"{key!r}: a list is given whole, such as {key.partition('[')[0]}='[a, b]'.")
     try:
         value, marks = yamltext.read(written)
     except yamltext.YamlError as error:
-        raise click.BadParameter(f"The value of {key!r} is not YAML: {error.message}. Quote it.") from error
+        raise _wrong(f"The value of {key!r} is not YAML: {error.message}. Quote it.") from error
     mapping: Any = plain(value)
     for part in reversed(parts):
         mapping = {part: mapping}
     where = {(*parts, *path): mark for path, mark in marks.items()}
     return Layer(f"--set {key}", mapping, where)
+
+
+def _wrong(text: str) -> click.BadParameter:
+    return click.BadParameter(text, param_hint="'--set'")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dask_kubernetes_helm import config, contract
+from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.cli import frame
 from dask_kubernetes_helm.errors import SchedulerUnreachableError
 
@@ -62,7 +62,12 @@ async def _looked_up(name: str, group: str | None, place: Place) -> tuple[str, s
 @frame.placed
 @frame.grouped
 @click.option("--force", is_flag=True, help="Also where results are lost by it.")
-@click.option("--timeout", metavar="TIME", help='Seconds, or text such as "5 minutes", that running tasks have to end.')
+@click.option(
+    "--timeout",
+    metavar="TIME",
+    callback=frame.duration,
+    help='Seconds, or text such as "5 minutes", that running tasks have to end.',
+)
 @frame.formatted
 def scale(
     *,
@@ -71,7 +76,7 @@ def scale(
     place: Place,
     worker_group: str | None,
     force: bool,
-    timeout: str | None,
+    timeout: float | None,
     output: str,
 ) -> None:
     """Give the release NAME N workers; no result is lost by it.
@@ -83,13 +88,11 @@ def scale(
       dask helm scale dask 10
       dask helm scale dask 0 --worker-group gpu
     """  # noqa: D301 - click's own sign for "don't wrap"
-    if timeout is not None:
-        config.seconds(timeout, "--timeout")
     frame.run(_scale(name, n, place, worker_group, force=force, timeout=timeout, output=output))
 
 
 async def _scale(
-    name: str, n: int, place: Place, worker_group: str | None, *, force: bool, timeout: str | None, output: str
+    name: str, n: int, place: Place, worker_group: str | None, *, force: bool, timeout: float | None, output: str
 ) -> None:
     group, namespace, before = await _looked_up(name, worker_group, place)
     async with attached(name, place) as cluster:

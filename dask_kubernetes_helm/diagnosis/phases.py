@@ -28,6 +28,8 @@ def phase(pod: Object) -> str:
     """Where a pod is on its way, in a few words."""
     if pod["metadata"].get("deletionTimestamp"):
         return "terminating"
+    if is_over(pod):
+        return str(pod["status"].get("reason") or "failed").lower()
     if is_ready(pod):
         return "ready"
     conditions = {item["type"]: item for item in pod.get("status", {}).get("conditions", [])}
@@ -50,6 +52,14 @@ def is_ready(pod: Object) -> bool:
     return any(
         item["type"] == "Ready" and item["status"] == "True" for item in pod.get("status", {}).get("conditions", [])
     )
+
+
+def is_over(pod: Object) -> bool:
+    """Whether it has ended for good, evicted for one: it stays to be looked at, and another is made in its place.
+
+    Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-garbage-collection
+    """
+    return bool(pod.get("status", {}).get("phase") == "Failed")
 
 
 def is_started(pod: Object, container: str) -> bool:

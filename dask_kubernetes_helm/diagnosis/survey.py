@@ -12,6 +12,7 @@ from typing import Any
 from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.diagnosis import rollouts
 from dask_kubernetes_helm.diagnosis.finding import Finding, fold
+from dask_kubernetes_helm.diagnosis.phases import is_over
 from dask_kubernetes_helm.diagnosis.pods import examine
 from dask_kubernetes_helm.diagnosis.refusals import refused
 
@@ -72,7 +73,7 @@ def current(pods: Iterable[Object], deployments: Iterable[Object]) -> list[Objec
     newest.update({part(item): name.rpartition("-")[2] for item in deployments if (name := rollouts.newest(item))})
     waiting = {part(item) for item in deployments if not _has_begun(item)}
     return [
-        pod for pod in staying if part(pod) not in waiting and _template(pod) == newest[part(pod)] and not _is_over(pod)
+        pod for pod in staying if part(pod) not in waiting and _template(pod) == newest[part(pod)] and not is_over(pod)
     ]
 
 
@@ -88,11 +89,6 @@ def _age(pod: Object) -> str:
 
 def _template(pod: Object) -> str:
     return str(pod["metadata"].get("labels", {}).get(_HASH_LABEL, ""))
-
-
-def _is_over(pod: Object) -> bool:
-    """Whether it has been given up, evicted for one: another is made in its place."""
-    return bool(pod.get("status", {}).get("phase") == "Failed")
 
 
 def _has_begun(deployment: Object) -> bool:

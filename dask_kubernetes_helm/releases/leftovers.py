@@ -55,6 +55,7 @@ def judge(
     namespace: str,
     owners: Iterable[Object],
     records: Iterable[Object],
+    deployments: Iterable[Object],
     now: float,
     *,
     alone: Mapping[str, float] | None = None,
@@ -68,6 +69,8 @@ def judge(
         Where all of it is.
     owners, records : iterable of dict
         Metadata of the owners, and of those of Helm's records that have one.
+    deployments : iterable of dict
+        All of this package's, and listed after the records: a release that Helm calls deployed has some by then.
     now : float
         Seconds since the epoch.
     alone : mapping of str to float, optional
@@ -78,8 +81,8 @@ def judge(
     by_owner: dict[str, list[Object]] = {}
     for record in records:
         by_owner.setdefault(record["metadata"]["labels"][ownership.OWNER_LABEL], []).append(record)
-    known = {owner["metadata"]["uid"]: owner for owner in owners}
-    found = [_halves(namespace, owner, by_owner.get(uid, []), now) for uid, owner in known.items()]
+    known, running = {owner["metadata"]["uid"]: owner for owner in owners}, list(deployments)
+    found = [_halves(namespace, owner, by_owner.get(uid, []), running, now) for uid, owner in known.items()]
     found += [_orphan(namespace, held, now) for uid, held in by_owner.items() if uid not in known]
     found += [
         Leftover(release, namespace, "has had no client", seconds, _owner(owner), _named(by_owner.get(uid, [])))
@@ -91,17 +94,57 @@ def judge(
     return sorted(unique.values(), key=lambda one: (one.release, one.why))
 
 
-def _halves(namespace: str, owner: Object, records: list[Object], now: float) -> Leftover | None:
-    """An owner without a release, or one whose install has come to nothing."""
+def named(name: str, namespace: str, owners: Iterable[Object], records: Iterable[Object]) -> list[Leftover]:
+    """All that there is of a release without Deployments, whatever its age: whoever asks has named it.
+
+    Parameters
+    ----------
+    name, namespace : str
+        Which release.
+    owners, records : iterable of dict
+        Metadata of the namespace's owners, and of Helm's records of that release.
+    """
+    held = _named([record for record in records if ownership.OWNER_LABEL in record["metadata"]["labels"]])
+    mine = [_owner(owner) for owner in owners if _release(owner) == name]
+    found = [Leftover(name, namespace, "it was named", 0.0, owner) for owner in mine]
+    return [*found, Leftover(name, namespace, "it was named", 0.0, None, held)] if held else found
+
+
+def changed_by_hand(records: Iterable[Object]) -> bool:
+    """Whether the newest revision of a release is none of this package's, though others are: of which chart, who knows.
+
+    Each of our own gets the owner as its Kubernetes owner, too; Helm itself hands on no more than the label.
+    """
+    revisions = sorted(records, key=lambda item: int(item["metadata"]["labels"].get("version", "0")))
+    newest = revisions[-1]["metadata"]
+    adopted = any(item["metadata"].get("ownerReferences") for item in revisions)
+    return (
+        ownership.OWNER_LABEL not in newest["labels"]
+        or newest["labels"].get("status") == overview.SUPERSEDED  # by one that is not among these
+        or (adopted and not newest.get("ownerReferences"))
+    )
+
+
+def _halves(
+    namespace: str, owner: Object, records: list[Object], deployments: list[Object], now: float
+) -> Leftover | None:
+    """An owner without a release, one whose install has come to nothing, or one whose Deployments somebody deleted."""
     if not records:
-        age = now - ownership.created(owner)
-        why = "only its owner is left, as after helm uninstall"
-        return Leftover(_release(owner), namespace, why, age, _owner(owner)) if age > _UNDER_WAY else None
+        age, mine = now - ownership.created(owner), _owner(owner)
+        if age <= _UNDER_WAY or any(ownership.of(item) == mine for item in deployments):
+            return None  # Helm may keep its records elsewhere than in Secrets
+        return Leftover(_release(owner), namespace, "only its owner is left, as after helm uninstall", age, mine)
     (record,) = overview.records(records).values()
-    since = now - record.modified
-    if record.has_run or (record.status != overview.FAILED and since <= _UNDER_WAY):
+    since, settled = now - record.modified, record.status in (overview.FAILED, overview.DEPLOYED)
+    if not settled and since <= _UNDER_WAY:
         return None
-    why = "its install failed" if record.status == overview.FAILED else f"it has been {record.status}"
+    if record.has_run:
+        names = {item["metadata"]["labels"].get(contract.INSTANCE_LABEL) for item in deployments}
+        if _release(owner) in names or changed_by_hand(records):
+            return None
+        why = "its Deployments are gone"
+    else:
+        why = "its install failed" if record.status == overview.FAILED else f"it has been {record.status}"
     return Leftover(_release(owner), namespace, why, since, _owner(owner), _named(records))
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dask_kubernetes_helm import contract, diagnosis
+from dask_kubernetes_helm.diagnosis.phases import is_over
 
 Object = dict[str, Any]
 
@@ -21,7 +22,7 @@ INSTALLING, FAILED = "installing", "failed"
 #: The scheduler of a release whose workers go to one elsewhere.
 ELSEWHERE = "elsewhere"
 #: Helm's words for a release that has been running.
-_HAS_RUN = {"deployed", "superseded"}
+DEPLOYED, SUPERSEDED = "deployed", "superseded"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Pod:
         What is wrong, and what to do; empty where nothing is.
     terminal : bool
         Whether no waiting mends it.
+    over : bool
+        Whether it has ended for good, and another is in its place.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Pod:
     trouble: str = ""
     cure: str = ""
     terminal: bool = False
+    over: bool = False
 
 
 @dataclass(frozen=True)
@@ -231,14 +235,16 @@ def _group(deployment: Object) -> Group:
 def _scheduler(deployments: list[Object], pods: tuple[Pod, ...]) -> str:
     if not deployments:
         return ELSEWHERE
-    phases = [pod.phase for pod in pods if pod.component == contract.SCHEDULER]
+    phases = [pod.phase for pod in pods if pod.component == contract.SCHEDULER and not pod.over]
     if phases:
         return ", ".join(dict.fromkeys(phases))
     return "ready" if all(item.get("status", {}).get("readyReplicas", 0) for item in deployments) else "not ready"
 
 
 def _pod(pod: Object, told: Mapping[str, Iterable[Object]]) -> Pod:
-    finding = diagnosis.examine(pod, told.get(pod["metadata"]["name"], ()))
+    # What a container that is Ready now has died of before is history, as is what a pod has that is going or gone.
+    past = diagnosis.is_ready(pod) or is_over(pod) or pod["metadata"].get("deletionTimestamp")
+    finding = None if past else diagnosis.examine(pod, told.get(pod["metadata"]["name"], ()))
     statuses = pod.get("status", {}).get("containerStatuses", [])
     return Pod(
         name=pod["metadata"]["name"],
@@ -249,10 +255,10 @@ def _pod(pod: Object, told: Mapping[str, Iterable[Object]]) -> Pod:
         restarts=sum(status.get("restartCount", 0) for status in statuses),
         node=str(pod["spec"].get("nodeName") or ""),
         created=str(pod["metadata"].get("creationTimestamp", "")),
-        # What a container that is Ready now has died of before is history.
-        trouble=finding.sentence if finding and not diagnosis.is_ready(pod) else "",
-        cure=finding.cure if finding and not diagnosis.is_ready(pod) else "",
-        terminal=bool(finding and finding.terminal and not diagnosis.is_ready(pod)),
+        trouble=finding.sentence if finding else "",
+        cure=finding.cure if finding else "",
+        terminal=bool(finding and finding.terminal),
+        over=is_over(pod),
     )
 
 
@@ -277,7 +283,7 @@ def _record(revisions: list[dict[str, str]]) -> Record:
         status=newest.get("status", ""),
         revision=int(newest.get("version", "0")),
         modified=float(newest.get("modifiedAt") or newest.get("createdAt") or 0),
-        has_run=any(labels.get("status") in _HAS_RUN for labels in revisions),
+        has_run=any(labels.get("status") in (DEPLOYED, SUPERSEDED) for labels in revisions),
     )
 
 

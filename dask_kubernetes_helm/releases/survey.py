@@ -12,7 +12,7 @@ import time
 
 from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.connections.schedulerpod import SchedulerPod
-from dask_kubernetes_helm.errors import ForbiddenError, HelmClusterError, WorkloadNotFoundError
+from dask_kubernetes_helm.errors import ForbiddenError, HelmClusterError, ReleaseNotFoundError, WorkloadNotFoundError
 from dask_kubernetes_helm.kubeapi.kube import Kube, Object
 from dask_kubernetes_helm.releases import leftovers, namesakes, overview, ownership
 from dask_kubernetes_helm.releases.leftovers import Leftover
@@ -121,11 +121,55 @@ async def left(kube: Kube, *, unused: float | None = None) -> list[Leftover]:
     KubernetesError
     """
     owners, records, alone = await asyncio.gather(
-        kube.metadata("configmaps", f"{_OURS},{contract.COMPONENT_LABEL}={contract.OWNER}"),
+        _owners(kube),
         kube.metadata("secrets", f"owner=helm,{ownership.OWNER_LABEL}"),
         _alone(kube) if unused is not None else _nothing(),
     )
-    return leftovers.judge(kube.namespace, owners, records, time.time(), alone=alone, unused=unused)
+    # After the records: what has become deployed meanwhile has its Deployments.
+    deployments = await kube.find("deployments", _OURS)
+    return leftovers.judge(kube.namespace, owners, records, deployments, time.time(), alone=alone, unused=unused)
+
+
+async def remove_named(kube: Kube, name: str) -> None:
+    """Remove all that there is of a release without Deployments: its owners, and Helm's records of it.
+
+    Raises
+    ------
+    ReleaseNotFoundError
+        There is nothing of it that is ours.
+    HelmClusterError
+        Helm's newest record is somebody else's.
+    KubernetesError
+        A right is lacking, for one.
+    """
+    try:
+        for leftover in await _named(kube, name):
+            await remove(kube, leftover)
+    except HelmClusterError as error:
+        error.concerning(name, kube.namespace)
+        raise
+
+
+async def _named(kube: Kube, name: str) -> list[Leftover]:
+    """What there is of a release without Deployments, if it is ours."""
+    owners, records = await asyncio.gather(_owners(kube), kube.metadata("secrets", f"owner=helm,name={name}"))
+    if records and leftovers.changed_by_hand(records):
+        raise HelmClusterError(
+            "Its newest revision is none of this package's, so the release is left in place",
+            cure=f"helm uninstall {name} --namespace {kube.namespace}",
+        )
+    found = leftovers.named(name, kube.namespace, owners, records)
+    if not found:
+        raise ReleaseNotFoundError(
+            "Nothing of the release was there to be removed, as somebody else has removed it",
+            cure=f"`dask helm list -n {kube.namespace}` tells what there is.",
+        )
+    return found
+
+
+async def _owners(kube: Kube) -> list[Object]:
+    """Metadata of what releases of this package belong to."""
+    return await kube.metadata("configmaps", f"{_OURS},{contract.COMPONENT_LABEL}={contract.OWNER}")
 
 
 async def remove(kube: Kube, leftover: Leftover) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from dask_kubernetes_helm import contract, diagnosis
 from dask_kubernetes_helm.diagnosis import Count, Diagnosis, Finding, happenings, losses, pods, rollouts
+from dask_kubernetes_helm.diagnosis.phases import is_over
 from dask_kubernetes_helm.diagnosis.survey import current
 from dask_kubernetes_helm.diagnosis.survey import part as part_of
 from dask_kubernetes_helm.errors import (
@@ -197,7 +198,7 @@ async def _by_scheduler(
     try:
         return {"answers": True, **(await identity())}, None
     except (OSError, asyncio.TimeoutError):
-        running = [pod for pod in evidence.pods if _component(pod) == contract.SCHEDULER]
+        running = [pod for pod in evidence.pods if _component(pod) == contract.SCHEDULER and not is_over(pod)]
         states = ", ".join(diagnosis.phase(pod) for pod in running) or "not there"
         return {"answers": False}, Finding(
             SchedulerUnreachableError,
@@ -210,15 +211,15 @@ async def _by_scheduler(
 
 
 def _counts(evidence: Evidence) -> list[Count]:
-    """Pods of each Deployment of Dask's own."""
+    """Pods of each Deployment of Dask's own, but for those that ended for good: others are in their place."""
     counts = []
     for item in sorted(evidence.deployments, key=lambda item: (_component(item), item["metadata"]["name"])):
         component = _component(item)
         group = item["metadata"]["labels"].get(contract.GROUP_LABEL, contract.DEFAULT_GROUP)
         part = {contract.WORKER: "workers"}.get(component, component)
         part += f" ({group})" if group != contract.DEFAULT_GROUP else ""
-        mine = [pod for pod in evidence.pods if part_of(pod) == part_of(item) and not diagnosis.is_ready(pod)]
-        phases = [diagnosis.phase(pod) for pod in mine]
+        mine = [pod for pod in evidence.pods if part_of(pod) == part_of(item) and not is_over(pod)]
+        phases = [diagnosis.phase(pod) for pod in mine if not diagnosis.is_ready(pod)]
         text = ", ".join(f"{phases.count(phase)} {phase}" for phase in dict.fromkeys(phases))
         status = item.get("status", {})
         counts.append(Count(part, status.get("readyReplicas", 0), item["spec"].get("replicas", 1), text))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dask_kubernetes_helm import contract, diagnosis
+from dask_kubernetes_helm.diagnosis.phases import is_over
 from dask_kubernetes_helm.waiting.progress import Progress
 from dask_kubernetes_helm.waiting.watching import Watcher
 
@@ -18,7 +19,8 @@ _READY = "ready"
 def pods(watcher: Watcher, progress: Progress, components: Iterable[str] = tuple(_ROWS)) -> None:
     """Show how far a release's pods are; called each time round while waiting.
 
-    A worker that is Ready is one that the scheduler knows: the readiness probe asks for just that.
+    A worker that is Ready is one that the scheduler knows: the readiness probe asks for just that. Nobody waits for a
+    pod that has ended for good.
 
     Parameters
     ----------
@@ -30,7 +32,7 @@ def pods(watcher: Watcher, progress: Progress, components: Iterable[str] = tuple
         Which pods.
     """
     for component in components:
-        phases = [diagnosis.phase(pod) for pod in watcher.of(component)]
+        phases = [diagnosis.phase(pod) for pod in watcher.of(component) if not is_over(pod)]
         if component == contract.WORKER:
             phases = ["registered" if phase == _READY else phase for phase in phases]
         counted = [f"{phases.count(phase)} {phase}" for phase in sorted(set(phases))]

@@ -61,7 +61,13 @@ def pod(release: str, name: str, component: str = "worker", *, ready: bool = Tru
 
 
 def record(
-    release: str, status: str = "deployed", *, revision: int = 1, age: float = 0.0, owner: str = ""
+    release: str,
+    status: str = "deployed",
+    *,
+    revision: int = 1,
+    age: float = 0.0,
+    owner: str = "",
+    adopted: bool = False,
 ) -> dict[str, Any]:
     """Helm's record of a release, as metadata."""
     labels = {"owner": "helm", "name": release, "status": status, "version": str(revision)}
@@ -69,7 +75,10 @@ def record(
     if owner:
         labels[ownership.OWNER_LABEL] = owner
     name = f"sh.helm.release.v1.{release}.v{revision}"
-    return {"metadata": {"name": name, "uid": f"{name}-uid", "labels": labels, "creationTimestamp": OLD}}
+    metadata = {"name": name, "uid": f"{name}-uid", "labels": labels, "creationTimestamp": OLD}
+    if adopted:
+        metadata["ownerReferences"] = [{"kind": "ConfigMap", "name": owner, "uid": owner}]
+    return {"metadata": metadata}
 
 
 def owner(release: str, *, age: float = 10_000.0) -> dict[str, Any]:
@@ -88,6 +97,7 @@ class Namespace:
     def __init__(self) -> None:
         self.objects: dict[str, list[dict[str, Any]]] = {}
         self.forbidden: set[str] = set()
+        self.undeletable: set[str] = set()
         self.deleted: list[tuple[str, str]] = []
         self.logs: dict[str, str] = {}
         self.asked: list[dict[str, Any]] = []
@@ -118,6 +128,8 @@ class Namespace:
         return await self.find(resource, selector)
 
     async def delete(self, resource: str, name: str, uid: str) -> None:
+        if resource in self.undeletable:
+            raise ForbiddenError(f"These credentials may not delete {resource} {name}", cure="Ask.")
         there = [item for item in self.objects.get(resource, []) if item["metadata"]["uid"] == uid]
         if not there:
             raise WorkloadNotFoundError(f"{name} not found")

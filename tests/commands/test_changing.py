@@ -13,7 +13,7 @@ from dask_kubernetes_helm.cli import sizing
 from dask_kubernetes_helm.errors import HelmError, ImagePullError
 from dask_kubernetes_helm.releases.lifecycle import ManagedRelease
 
-from .conftest import Namespace, deployment, invoke, owner, record
+from .conftest import Namespace, deployment, invoke, owner, record, service
 
 
 @pytest.fixture
@@ -118,13 +118,74 @@ def test_what_helm_installed_is_left_to_helm(lab: Namespace, acts: list[str]) ->
     assert not acts
 
 
-def test_half_a_release_can_be_deleted(lab: Namespace, acts: list[str]) -> None:
-    """Where there is only Helm's record and an owner, both go."""
-    lab.add("configmaps", owner("dask"))
-    lab.add("secrets", record("dask", "failed", owner="dask-owner"))
+@pytest.mark.parametrize(
+    ("status", "age"),
+    [("failed", 0), ("deployed", 0), ("deployed", 10_000), ("pending-install", 120), ("uninstalling", 5)],
+)
+def test_half_a_release_can_be_deleted(lab: Namespace, acts: list[str], status: str, age: float) -> None:
+    """Where there is only Helm's record and an owner, both go, however young; other releases' stay."""
+    lab.add("configmaps", owner("dask", age=age), owner("other"))
+    lab.add(
+        "secrets", record("dask", status, age=age, owner="dask-owner"), record("other", "failed", owner="other-owner")
+    )
     told = json.loads(invoke("delete", "dask", "--yes", "-o", "json").stdout)
     assert told == {"name": "dask", "namespace": "lab", "removed": True}
-    assert {resource for resource, _ in lab.deleted} == {"configmaps", "secrets"}
+    assert lab.deleted == [("configmaps", "dask-owner"), ("secrets", "sh.helm.release.v1.dask.v1")]
+    assert "no release 'dask'" in invoke("delete", "dask", "--yes", code=1).stderr
+
+
+def test_a_record_without_its_owner_can_be_deleted(lab: Namespace) -> None:
+    """The name is free again."""
+    lab.add("secrets", record("dask", owner="dask-owner"))
+    told = invoke("delete", "dask", text="y\n")
+    assert "Remove release dask in namespace lab, which Helm calls deployed?" in told.stderr
+    assert lab.deleted == [("secrets", "sh.helm.release.v1.dask.v1")]
+
+
+@pytest.mark.parametrize("how", ["forbidden", "undeletable"])
+@pytest.mark.parametrize("resource", ["configmaps", "secrets"])
+def test_half_a_release_is_not_removed_in_vain(lab: Namespace, how: str, resource: str) -> None:
+    """Where a right is lacking, the command fails and says which, and nothing is said to be removed."""
+    lab.add("configmaps", owner("dask"))
+    lab.add("secrets", record("dask", "failed", owner="dask-owner"))
+    getattr(lab, how).add(resource)
+    result = invoke("delete", "dask", "--yes", "-o", "json", code=1)
+    assert not result.stdout
+    # Who may not list Helm's records sees no release where there is nothing else of it.
+    seen = (how, resource) != ("forbidden", "secrets")
+    assert ("may not" in result.stderr and "(release dask, namespace lab)" in result.stderr) == seen
+    assert seen or "no release 'dask'" in result.stderr
+
+
+def test_half_a_release_that_somebody_else_removed(lab: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing was there to be removed any more, that is an error, with where to look."""
+    lab.add("secrets", record("dask", owner="dask-owner"))
+
+    def confirm(*_: Any, **__: Any) -> None:
+        lab.objects.clear()
+
+    monkeypatch.setattr("click.confirm", confirm)
+    told = invoke("delete", "dask", code=1).stderr
+    assert "Nothing of the release was there to be removed" in told
+    assert "\n`dask helm list -n lab`" in told
+
+
+@pytest.mark.parametrize("label", ["dask-owner", ""])
+def test_what_somebody_upgraded_by_hand_is_left_to_helm(lab: Namespace, label: str) -> None:
+    """A release whose newest revision may be another chart's stays, with the command that removes it."""
+    lab.add("configmaps", owner("dask"))
+    lab.add("secrets", record("dask", "superseded", owner="dask-owner", adopted=True))
+    lab.add("secrets", record("dask", revision=2, owner=label))
+    assert "\nhelm uninstall dask --namespace lab" in invoke("delete", "dask", "--yes", code=1).stderr
+    assert not lab.deleted
+
+
+def test_a_release_without_an_owner_of_all_is_left_to_helm(lab: Namespace, acts: list[str]) -> None:
+    """Where one Deployment has an owner, and the rest has none, nothing is said to be removed."""
+    lab.add("deployments", deployment("dask", "worker", owned=True), deployment("dask"))
+    lab.add("services", service("dask"))
+    assert "\nhelm uninstall dask --namespace lab" in invoke("delete", "dask", "--yes", code=1).stderr
+    assert not acts
 
 
 def test_who_may_not_list_may_delete(dask: Namespace, acts: list[str]) -> None:

@@ -72,7 +72,16 @@ def test_unknown_options(path: tuple[str, ...], command: click.Command) -> None:
         (["list", "-A", "-n", "lab"], ["goes without"]),
         (["logs", "dask", "-f", "-o", "json"], ["--follow goes without"]),
         (["logs", "dask", "--tail", "-1"], ["-1"]),
-        (["create", "dask", "--set", "worker"], ["'worker' is no setting", "worker.replicas=3"]),
+        (["create", "My_Release"], ["'My_Release'", "\nTry 'my-release'."]),
+        (["create", "x", "--image", "a b"], ["--image", "names no image", "\nGive repository"]),
+        (["upgrade", "dask", "--image", "a b"], ["--image", "names no image"]),
+        (["create", "x", "--timeout", "soon"], ["--timeout is 'soon'", "\nGive seconds"]),
+        (["upgrade", "dask", "--timeout", "0"], ["--timeout is '0'", "more than 0 seconds"]),
+        (["scale", "dask", "3", "--timeout", "nan"], ["--timeout is 'nan'"]),
+        (["logs", "dask", "--since", "x"], ["--since is 'x'"]),
+        (["gc", "--unused", "x"], ["--unused is 'x'"]),
+        (["gc", "--unused", "0"], ["--unused is '0'"]),
+        (["create", "dask", "--set", "worker"], ["--set", "'worker' is no setting", "worker.replicas=3"]),
         (["create", "dask", "--set", "worker.env[0]=1"], ["worker.env='[a, b]'"]),
         (["create", "dask", "--set", "worker.env={"], ["not YAML"]),
         (["list", "-o", "yaml"], ["'yaml'", "json"]),
@@ -85,6 +94,14 @@ def test_wrong_usage(lab: Namespace, arguments: list[str], words: list[str]) -> 
         assert word in printed
 
 
+def test_a_wrong_configuration_is_no_wrong_usage(lab: Namespace) -> None:
+    """What the configuration says wrongly is told by its own key, and ends with 1."""
+    import dask as dask_package
+
+    with dask_package.config.set({"kubernetes.timeout": "soon"}):
+        assert "kubernetes.timeout is 'soon'" in invoke("upgrade", "dask", code=1).stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -95,13 +112,9 @@ def test_wrong_usage(lab: Namespace, arguments: list[str], words: list[str]) -> 
         (["scale", "dask", "3", "-g", "defualt"], ["'defualt'", "did you mean 'default'?", "\nGroups are: default."]),
         (["adapt", "dask", "--off", "-g", "gpu"], ["'gpu'", "\nGroups are: default."]),
         (["logs", "dask", "-p", "w-3"], ["no pod 'w-3'", "\nPods are: s-1, w-1, w-2."]),
-        (["create", "My_Release"], ["'My_Release'", "\nTry 'my-release'."]),
         (["create", "x", "-e", "prodution"], ["did you mean 'production'?", "\nEnvironments are: "]),
         (["create", "x", "-f", "no-such.yaml"], ["no-such.yaml can't be read"]),
-        (["create", "x", "--image", "a b"], ["names no image"]),
-        (["create", "x", "--timeout", "soon"], ["--timeout is 'soon'"]),
         (["upgrade", "dsk"], ["no release 'dsk'"]),
-        (["gc", "--unused", "0"], ["--unused is '0'"]),
         (["values", "show", "prod"], ["did you mean"]),
         (["values", "defaults", "worker.replica"], ["'replica' under worker", "did you mean 'replicas'?"]),
         (["values", "schema", "image.tag.x"], ["'x' under image.tag", "\nKeys there: none."]),

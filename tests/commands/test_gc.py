@@ -54,8 +54,46 @@ def test_halves_of_releases(lab: Namespace, records: list[tuple[str, int, float]
 def test_a_failed_upgrade_is_no_leftover(lab: Namespace) -> None:
     """The revision before it runs on."""
     lab.add("configmaps", owner("dask"))
+    lab.add("deployments", deployment("dask", "worker", replicas=0))
     for revision, status in enumerate(("superseded", "deployed", "failed"), start=1):
         lab.add("secrets", record("dask", status, revision=revision, age=HOUR, owner="dask-owner"))
+    assert left() == {}
+
+
+@pytest.mark.parametrize("statuses", [("deployed",), ("superseded", "deployed"), ("superseded", "deployed", "failed")])
+def test_a_release_without_deployments_is_left(lab: Namespace, statuses: tuple[str, ...]) -> None:
+    """What Helm calls deployed runs no more once somebody has deleted its Deployments; another's don't count."""
+    lab.add("deployments", deployment("other"))
+    lab.add("configmaps", owner("dask"))
+    for revision, status in enumerate(statuses, start=1):
+        lab.add("secrets", record("dask", status, revision=revision, age=HOUR, owner="dask-owner"))
+    assert left() == {"dask": "its Deployments are gone"}
+    assert "Removed." in invoke("gc", "--yes").stdout
+    assert len(lab.deleted) == len(statuses) + 1
+    assert left() == {}
+
+
+def test_an_upgrade_under_way_is_not_left(lab: Namespace) -> None:
+    """Helm may be about to make again what was deleted."""
+    lab.add("configmaps", owner("dask"))
+    lab.add("secrets", record("dask", "superseded", age=HOUR, owner="dask-owner"))
+    lab.add("secrets", record("dask", "pending-upgrade", revision=2, age=60, owner="dask-owner"))
+    assert left() == {}
+
+
+@pytest.mark.parametrize("label", ["dask-owner", ""])
+def test_what_somebody_upgraded_by_hand_is_not_left(lab: Namespace, label: str) -> None:
+    """It may be another chart's by now, whether Helm has handed on our label or not."""
+    lab.add("configmaps", owner("dask"))
+    lab.add("secrets", record("dask", "superseded", age=HOUR, owner="dask-owner", adopted=True))
+    lab.add("secrets", record("dask", "deployed", revision=2, age=HOUR, owner=label))
+    assert left() == {}
+
+
+def test_records_that_helm_keeps_elsewhere(lab: Namespace) -> None:
+    """An owner whose Deployments are there has not been left, though no Secret tells of it."""
+    lab.add("configmaps", owner("dask"))
+    lab.add("deployments", deployment("dask", owned=True))
     assert left() == {}
 
 
@@ -80,7 +118,11 @@ def test_releases_without_clients(dask: Namespace, monkeypatch: pytest.MonkeyPat
     assert "8d" in invoke("gc", "--unused", "7 days").stdout
 
 
-def test_who_may_not_look_is_told(lab: Namespace) -> None:
-    """A missing right is an error with its cure."""
-    lab.forbidden.add("configmaps")
-    assert "may not list configmaps" in invoke("gc", code=1).stderr
+@pytest.mark.parametrize("resource", ["configmaps", "secrets", "deployments"])
+def test_who_may_not_look_is_told(lab: Namespace, resource: str) -> None:
+    """A missing right is an error with its cure: who can't see what runs can't tell what is left."""
+    lab.add("configmaps", owner("dask"))
+    lab.add("secrets", record("dask", age=HOUR, owner="dask-owner"))
+    lab.forbidden.add(resource)
+    assert f"may not list {resource}" in invoke("gc", "--yes", code=1).stderr
+    assert not lab.deleted

@@ -68,9 +68,11 @@ def test_who_may_not_read_secrets_may_list(dask: Namespace) -> None:
     assert json.loads(invoke("list", "-A", "-o", "json").stdout)[0]["name"] == "dask"
 
 
-@pytest.mark.parametrize(("helm", "status"), [("pending-install", "installing"), ("failed", "failed")])
+@pytest.mark.parametrize(
+    ("helm", "status"), [("pending-install", "installing"), ("failed", "failed"), ("deployed", "failed")]
+)
 def test_a_release_that_is_a_record_only(lab: Namespace, helm: str, status: str) -> None:
-    """An install that is under way, or has failed, is listed; another chart's release is not."""
+    """An install that is under way or has failed, or what lost its Deployments, is listed; another chart's is not."""
     lab.add("secrets", record("half", helm, owner="half-owner"), record("stranger", helm))
     (told,) = json.loads(invoke("list", "-o", "json").stdout)
     assert (told["name"], told["status"]) == ("half", status)
@@ -126,6 +128,31 @@ def test_a_container_that_has_recovered_is_no_trouble(dask: Namespace) -> None:
     told = json.loads(invoke("status", "dask", "-o", "json").stdout)
     assert told["pods"][1]["restarts"] == 3
     assert not told["troubles"]
+
+
+OOM = [{"name": "worker", "state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}, "restartCount": 4}]
+
+
+@pytest.mark.parametrize("reason", ["Evicted", "NodeShutdown"])
+def test_who_was_evicted_is_no_trouble(dask: Namespace, reason: str) -> None:
+    """A release whose Deployments have all their pods is ready, whatever else lies about; `list` says the same."""
+    over = {"phase": "Failed", "reason": reason, "containerStatuses": OOM}
+    dask.add("pods", pod("dask", "w-0", ready=False, **over), pod("dask", "s-0", "scheduler", ready=False, **over))
+    told = json.loads(invoke("status", "dask", "-o", "json").stdout)
+    assert (told["status"], told["scheduler"], told["troubles"]) == ("ready", "ready", [])
+    assert {pod["name"] for pod in told["pods"] if pod["over"]} == {"w-0", "s-0"}
+    assert {pod["phase"] for pod in told["pods"] if pod["over"]} == {reason.lower()}
+    (listed,) = json.loads(invoke("list", "-o", "json").stdout)
+    assert listed["status"] == "ready"
+
+
+def test_who_is_being_deleted_is_no_trouble(dask: Namespace) -> None:
+    """What a pod on its way out has died of mends itself: it is going."""
+    leaving = pod("dask", "w-0", ready=False, containerStatuses=OOM)
+    leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    dask.add("pods", leaving)
+    told = json.loads(invoke("status", "dask", "-o", "json").stdout)
+    assert (told["status"], told["troubles"]) == ("ready", [])
 
 
 def test_logs(dask: Namespace) -> None:
