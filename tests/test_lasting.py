@@ -179,6 +179,21 @@ async def test_a_wire_that_dies_without_a_word(scheduler: Scheduler, monkeypatch
             assert health.reconnections
 
 
+async def test_who_does_not_read_is_not_cut_off(scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where so much waits to be read that no sign of life can come through, the carrier is not taken for dead."""
+    monkeypatch.setattr(lasting, "_QUIET", 0.05)
+    aborted: list[str] = []
+    stream = LastingStream(None, None, Health())  # type: ignore[arg-type]
+    stream._carrying, stream._carrier = True, SimpleNamespace(abort=lambda: aborted.append("it"))  # type: ignore[assignment]
+    stream._end._waiting_size = 1 << 30
+    watching = asyncio.ensure_future(stream._watch())
+    await asyncio.sleep(0.5)
+    assert aborted == []
+    stream._end._waiting_size = 0
+    await until(lambda: bool(aborted))
+    watching.cancel()
+
+
 async def test_another_scheduler(scheduler: Scheduler) -> None:
     """A relay that does not know the stream means a new scheduler: the local connection ends, for Dask to notice."""
     wires, health = Wires(0), Health()

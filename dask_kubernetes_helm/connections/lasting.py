@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Seconds without a word after which the other end is asked for a sign of life, and without one the carrier is dead.
 _QUIET = 5.0
+#: How many times it is asked: a loop that was held up may find the answer to the first one unread.
+_QUESTIONS = 2
 #: Seconds that a greeting may take, and the last words.
 _GREETING, _CLOSING = 10.0, 2.0
 
@@ -154,16 +156,19 @@ class LastingStream:
                 await asyncio.sleep(_QUIET / 10)
 
     async def _watch(self) -> None:
-        """Notice a carrier that is dead without a word."""
+        """Notice a carrier that is dead without a word: one that was asked twice, in a loop that was not held up."""
+        asked = 0
         while True:
             await asyncio.sleep(_QUIET)
-            if not self._carrying:
-                continue
-            silent = time.monotonic() - self._end.heard
-            if silent > 3 * _QUIET and self._carrier:
-                self._carrier.abort()
-            elif silent > _QUIET:
+            quiet = time.monotonic() - self._end.heard > _QUIET
+            if not self._carrying or not quiet or self._end.is_full:
+                asked = 0
+            elif asked < _QUESTIONS:
+                asked += 1
                 self._end.ask()
+            elif self._carrier:
+                asked = 0
+                self._carrier.abort()
 
 
 class _GoneError(Exception):

@@ -135,6 +135,11 @@ class End:
         """Whether no carrier is needed any more."""
         return self._closed or self._other_ended or self._sent.is_set()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits to be read that no more is taken from the carrier, signs of life included."""
+        return self._waiting_size > _WAITING
+
     # For whoever brings carriers ------------------------------------------------------------------------
 
     def ask(self) -> None:
