@@ -85,12 +85,15 @@ async def test_a_deadline_leaves_no_process(tmp_path: Path, monkeypatch: pytest.
     assert is_gone(await started(tmp_path))
 
 
-async def test_a_cancellation_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cancelling ends helm and its children before the cancellation goes on."""
+@pytest.mark.parametrize("times", [1, 2, 3])
+async def test_a_cancellation_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """Cancelling, however often, ends helm and its children before the cancellation goes on."""
     monkeypatch.setattr("dask_kubernetes_helm.helmcli.helm._GRACE", 0.2)
     task = asyncio.create_task(_Command(sleeper(tmp_path), {}, 60).run(["install"]))
     child = await started(tmp_path)
-    task.cancel()
+    for _ in range(times):
+        task.cancel()
+        await asyncio.sleep(0.05)
     with pytest.raises(asyncio.CancelledError):
         await task
     assert is_gone(child)

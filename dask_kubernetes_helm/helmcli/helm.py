@@ -110,7 +110,14 @@ async def _end(process: asyncio.subprocess.Process) -> None:
                 await asyncio.wait_for(process.wait(), _GRACE)
                 return
 
-    await asyncio.shield(asyncio.ensure_future(end()))
+    ending, cancelled = asyncio.ensure_future(end()), False
+    while not ending.done():
+        try:
+            await asyncio.shield(ending)
+        except asyncio.CancelledError:  # an interruption cancels twice: Dask's, and ours
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError
 
 
 class Helm:
