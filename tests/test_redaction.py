@@ -196,6 +196,14 @@ def test_a_value_is_masked_to_its_end(first: str, last: str) -> None:
         assert Redactor().text(found) == found
 
 
+def test_all_names_begin_with_letters_that_are_looked_for() -> None:
+    """The letters in front of the pattern of names, which are there for speed, leave no name out."""
+    for name in ("token", "password", "passphrase", "secret", "credential", "client-key-data", "SharedAccessSignature"):
+        assert Redactor().text(f"with {name}=S3CRET on") == f"with {name}=(left out) on"
+    for kind in ("api", "access", "private", "secret", "signing", "encryption", "account", "storage", "shared", "ssh"):
+        assert Redactor().text(f"with {kind}_key=S3CRET on") == f"with {kind}_key=(left out) on"
+
+
 @given(secret=SECRETS, levels=st.integers(0, 3))
 def test_json_within_json(secret: str, levels: int) -> None:
     """A value is masked to its end however often its quotes are escaped, and what comes after it stays."""
@@ -231,6 +239,7 @@ def test_json_within_json(secret: str, levels: int) -> None:
         ("password:\n  S3CRET\nafter: 1", "password:\n  (left out)\nafter: 1"),
         ("password: x\n  S3CRET\nafter: 1", "password: (left out)\n  (left out)\nafter: 1"),
         ("tokens:\n- S3CRET\n- S3CRET\nafter: 1", "tokens:\n(left out)\nafter: 1"),
+        ("PASSWORD='' other", "PASSWORD='' other"),
         ("password: 'it''s S3CRET'", "password: '(left out)'"),
         ('password: "cut S3CRET', 'password: "(left out)'),
         ("DB_PASSWORD='ab'\\''S3CRET'", "DB_PASSWORD='(left out)"),

@@ -41,7 +41,8 @@ _TELLING = (
     rf"token|passw(?:or)?d|passphrase|secret|credentials?|{_KEYS}|client-key-data|authorization|SharedAccessSignature"
 )
 _SIGN = r"s?(?P<closed>\\*[\"'])?[ \t]*(?P<sign>[:=]+>?)[ \t]*"
-_SAID = re.compile(rf"(?:{_TELLING}){_SIGN}", re.IGNORECASE)
+# Their first letters in front make it several times as fast.
+_SAID = re.compile(rf"(?=[acepst])(?:{_TELLING}){_SIGN}", re.IGNORECASE | re.ASCII)
 _SAID_LOUD = re.compile(rf"\b[A-Z0-9_]{{0,{_NAME}}}(?:{_ENVIRONMENT.pattern})[A-Z0-9_]{{0,{_NAME}}}{_SIGN}")
 _BEFORE = re.compile(r"[\w.-]*\Z")
 #: What stands before a name at the beginning of a line of YAML.

@@ -87,7 +87,7 @@ class Redactor:
 
     def _masked_text(self, text: str) -> str:
         # Both nets on the text as it was: where one secret is a part of another, neither hides the other's end.
-        found = [(begin, end) for begin, end, _ in forms.places(text)]
+        found = [(begin, end) for begin, end, _ in forms.places(text) if end > begin]
         for known in self._known:
             begin = text.find(known)
             while begin >= 0:
