@@ -56,6 +56,9 @@ class PlayedApi:
         }  # fmt: skip
         #: By pod; of the previous life by "<pod> previous". An int is a status.
         self.logs: dict[str, str | int] = {}
+        #: Pods whose logs are not answered until `speak`, as those on a node that is lost.
+        self.silent: set[str] = set()
+        self.speak = asyncio.Event()
         #: Resources that may not be seen.
         self.forbidden: set[str] = set()
         #: What a log that is followed gives: lines, until None.
@@ -75,6 +78,7 @@ class PlayedApi:
         return Kube(Credentials("a test", Configuration(host=host)), "lab")
 
     async def close(self) -> None:
+        self.speak.set()
         await self._server.close()
 
     def change(self, kind: str, resource: str, item: dict[str, Any]) -> None:
@@ -132,7 +136,7 @@ class PlayedApi:
             return response
         self.reading += 1
         self.most_reading = max(self.most_reading, self.reading)
-        await asyncio.sleep(0.01)
+        await (self.speak.wait() if pod in self.silent else asyncio.sleep(0.01))
         self.reading -= 1
         text = self.logs.get(f"{pod} previous" if request.query.get("previous") == "true" else pod, 400)
         if isinstance(text, int):

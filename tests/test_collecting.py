@@ -26,7 +26,7 @@ NOON = datetime(2026, 11, 26, 12, tzinfo=timezone.utc)
 #: One for each place where a secret may come from.
 CANARIES = {
     place: f"canary-{place}-{number}9f3kq"
-    for number, place in enumerate(["values", "variable", "mounted", "own", "token", "applied", "dask"])
+    for number, place in enumerate(["values", "variable", "mounted", "own", "token", "applied", "dask", "text", "args"])
 }
 
 
@@ -56,8 +56,15 @@ def planted(api: PlayedApi) -> None:
         {"name": "OTHER", "valueFrom": {"secretKeyRef": {"name": "mounted", "key": "x"}}},
         {"name": "PLAIN", "value": "stays"},
     ]
+    pod["spec"]["containers"][0]["args"] = ["sh", "-c", f"export DB_PASSWORD={CANARIES['args']}; exec dask worker"]
     api.objects |= {
         "pods": [pod],
+        "configmaps": [
+            {
+                "metadata": {"name": "demo-config", "labels": labels("config")},
+                "data": {"dask.yaml": f"db:\n  password: {CANARIES['text']}\n"},
+            }
+        ],
         "services": [{"metadata": {"name": "demo-scheduler", "uid": "s", "labels": labels("scheduler")}}],
         "secrets": [
             record(values={}, config={"worker": {"env": {"API_TOKEN": CANARIES["values"]}}}),
@@ -146,10 +153,49 @@ async def test_what_can_not_be_had_is_told(api: PlayedApi, kube: Kube, tmp_path:
     readme = files["README.txt"]
     for word in ("Secrets", "events", "logs", "manifests/roles", "quotas", "what Helm was given"):
         assert any(word in line and "may not" in line for line in readme.splitlines()), word
+    assert "logs/demo-worker-a" not in readme
     assert "dask/versions.json: ConnectionError: the scheduler does not answer: connection refused" in readme
     assert "manifests/pods/demo-worker-a.json" in files
     assert json.loads(files["dask/client.json"])["packages"]["distributed"]
     assert "demo-worker" in files["manifests/deployments/demo-worker.json"]
+
+
+async def test_a_log_that_never_comes(
+    api: PlayedApi, kube: Kube, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One pod whose log is not answered costs no other log, and is the one that the README names."""
+    monkeypatch.setattr(collecting, "_ONE_LOG", 1.0)
+    names = [f"demo-worker-{number}" for number in range(20)]
+    api.objects["pods"] = [played_pod(name) for name in names]
+    api.logs, api.silent = {name: f"it is {name}" for name in names}, {names[3]}
+    files = held(await collecting.collect(Sights(RELEASE, kube), tmp_path / "x.zip"))
+    api.speak.set()
+    healthy = [name for name in names if name not in api.silent]
+    assert {name: files.get(f"logs/{name}/worker.log") for name in healthy} == {
+        name: api.logs[name] for name in healthy
+    }
+    assert f"logs/{names[3]}/worker.log" not in files
+    told = [line.strip() for line in files["README.txt"].splitlines() if line.strip().startswith("logs")]
+    assert [line for line in told if ": " in line] == [f"logs/{names[3]}/worker.log: not there after 1 s"]
+
+
+async def test_logs_of_lost_nodes_come_last(
+    api: PlayedApi, kube: Kube, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More lost pods than are asked at a time, listed first, keep no pod in service from being read."""
+    monkeypatch.setattr(collecting, "_ONE_LOG", 60.0)
+    monkeypatch.setattr(collecting, "_ALL_LOGS", 1.0)
+    lost, healthy = [f"lost-{number}" for number in range(40)], [f"healthy-{number}" for number in range(20)]
+    pods = {name: played_pod(name) for name in [*lost, *healthy]}
+    for name, pod in pods.items():
+        pod["status"]["conditions"] = [{"type": "Ready", "status": "False" if name in lost else "True"}]
+    api.objects["pods"] = list(pods.values())
+    api.logs, api.silent = dict.fromkeys(pods, "it runs"), set(lost)
+    files = held(await collecting.collect(Sights(RELEASE, kube), tmp_path / "x.zip"))
+    api.speak.set()
+    assert {name.split("/")[1] for name in files if name.startswith("logs/")} == set(healthy)
+    for name in lost:
+        assert f"logs/{name}/worker.log: not there after 1 s" in files["README.txt"]
 
 
 async def test_what_is_wrong_comes_first(kube: Kube, tmp_path: Path) -> None:

@@ -6,5 +6,6 @@ Belongs here: asking for that, and putting it in a form for people. Never here: 
 `sights` asks for each; `podlogs` reads logs and `reading` hands their lines on as they come; `inventory` has all
 objects and their events. On plain data: `excerpt` is which part of whose logs, `events` folds and orders them, `timing`
 reads points in time and `startup` is the account of them. `collecting` is the report for a bug, with Dask's own account
-by `describing`; `redaction` takes secrets out, `readme` comes first in it, and `archive` is its file.
+by `describing`; `redaction` takes secrets out, `forms` is what they look like, `readme` comes first in it, and
+`archive` is its file.
 """

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dask_kubernetes_helm import contract
-from dask_kubernetes_helm.errors import HelmClusterError, KubernetesError
+from dask_kubernetes_helm.errors import ForbiddenError, HelmClusterError, KubernetesError, UnauthorizedError
 from dask_kubernetes_helm.helmcli import helmrecord
 from dask_kubernetes_helm.kubeapi.kube import Object
 from dask_kubernetes_helm.reports import archive, events, inventory, podlogs, readme
@@ -31,6 +31,8 @@ Part = Callable[[], Awaitable[Any]]
 
 #: Seconds that one part may take.
 _PATIENCE = 60.0
+#: Seconds for one log, and for all: those of a lost node keep the API server waiting for half a minute each.
+_ONE_LOG, _ALL_LOGS = 10.0, 50.0
 #: Lines of all logs together, and fewest and most of one.
 _LINES, _FEWEST, _MOST = 400_000, 1_000, 20_000
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -93,7 +95,8 @@ class _Collection:
 
     def _pack(self, where: Path) -> None:
         """Take the secrets out, and write what is left."""
-        for data in self._files.values():
+        # Logs come last: only so many secrets are looked for by their form, and logs may have any number.
+        for _, data in sorted(self._files.items(), key=lambda item: item[0].startswith("logs/")):
             self._redactor.learn_from(data)
         texts = {name: self._rendered(data) for name, data in self._files.items()}
         missing = {name: self._redactor.text(reason) for name, reason in self._missing.items()}
@@ -108,12 +111,8 @@ class _Collection:
     async def _add(self, name: str, part: Part) -> None:
         try:
             self._files |= await asyncio.wait_for(part(), _PATIENCE)
-        except asyncio.TimeoutError:
-            self._missing[name] = f"not there after {_PATIENCE:.0f} s"
-        except HelmClusterError as error:
-            self._missing[name] = error.message
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one part, the others are worth having
-            self._missing[name] = f"{type(error).__name__}: {error}"
+            self._missing[name] = _why(error, _PATIENCE)
 
     async def _learn_credentials(self) -> None:
         """What this process authenticates with is in no part, but a log may have it."""
@@ -165,18 +164,41 @@ class _Collection:
         return {"events.txt": str(found), "events.json": found.to_dict()}
 
     async def _logs(self) -> Files:
-        pods = await self._kube.find("pods", self._selector)
-        lives = [(pod, *life) for pod in pods for life in _lives(pod)]
+        """Nothing to hand over: each log is in the archive as soon as it is there, and named as missing until then."""
+        pods = sorted(await self._kube.find("pods", self._selector), key=_lost)
+        lives = [(pod["metadata"]["name"], *life) for pod in pods for life in _lives(pod)]
         tail = max(_FEWEST, min(_MOST, _LINES // max(1, len(lives))))
         places = asyncio.Semaphore(podlogs.READ)
+        tasks = [
+            asyncio.create_task(self._log(places, pod, container, Excerpt(previous=previous, tail=tail)))
+            for pod, container, previous in lives
+        ]
+        try:
+            if tasks:
+                await asyncio.wait(tasks, timeout=_ALL_LOGS, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            for task in tasks:
+                task.cancel()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+        for refused in ends:
+            if isinstance(refused, Exception):  # who may not read one may read none: said once
+                self._missing = {name: why for name, why in self._missing.items() if not name.startswith("logs/")}
+                raise refused
+        return {}
 
-        async def one(pod: Object, container: str, previous: bool) -> tuple[str, str]:  # noqa: FBT001 - as `_lives` gives it
-            name = pod["metadata"]["name"]
-            async with places:
-                text = await podlogs.log(self._kube, name, container, Excerpt(previous=previous, tail=tail))
-            return f"logs/{name}/{container}{'.previous' if previous else ''}.log", text
-
-        return dict(await asyncio.gather(*(one(*life) for life in lives)))
+    async def _log(self, places: asyncio.Semaphore, pod: str, container: str, part: Excerpt) -> None:
+        path = f"logs/{pod}/{container}{'.previous' if part.previous else ''}.log"
+        self._missing[path] = f"not there after {_ALL_LOGS:.0f} s"
+        async with places:
+            try:
+                text = await asyncio.wait_for(podlogs.log(self._kube, pod, container, part), _ONE_LOG)
+            except (ForbiddenError, UnauthorizedError):
+                raise
+            except Exception as error:  # noqa: BLE001 - as for parts: the others are worth having
+                self._missing[path] = _why(error, _ONE_LOG)
+                return
+        self._files[path] = text
+        del self._missing[path]
 
     async def _kubernetes(self) -> Files:
         server, nodes = await asyncio.gather(self._kube.server(), self._kube.nodes())
@@ -210,6 +232,19 @@ def _named(name: str, part: Part) -> Part:
         return {name: await part()}
 
     return named
+
+
+def _why(error: Exception, patience: float) -> str:
+    """Why something is missing that had so many seconds."""
+    if isinstance(error, asyncio.TimeoutError):
+        return f"not there after {patience:.0f} s"
+    return error.message if isinstance(error, HelmClusterError) else f"{type(error).__name__}: {error}"
+
+
+def _lost(pod: Object) -> bool:
+    """Whether a pod is said not to be ready, as those of lost nodes are: others' logs don't wait for theirs."""
+    conditions = pod.get("status", {}).get("conditions", [])
+    return any(item.get("type") == "Ready" and item.get("status") != "True" for item in conditions)
 
 
 def _plain(item: Object) -> Object:

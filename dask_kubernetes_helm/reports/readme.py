@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from dask_kubernetes_helm.reports.redaction import MASK
+from dask_kubernetes_helm.reports.forms import MASK
 
 _TELLS = {
     "diagnosis.txt": "what is wrong, and what to do",

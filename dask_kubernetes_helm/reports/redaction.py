@@ -1,7 +1,7 @@
 """Secrets taken out of what is given away.
 
-Belongs here: what looks like a secret, by its name, its form or because it is known to be one; on plain data. Never
-here: where secrets are found out (collecting.py).
+Belongs here: masking plain data and texts, and what is known to be a secret. Never here: what looks like one
+(forms.py), or where secrets are found out (collecting.py).
 
 Two nets, one behind the other: values of names that tell (`password:`, `API_TOKEN=`) and of forms that tell (private
 keys, tokens in URLs and headers) are masked wherever they are; and each value that was found to be a secret in one
@@ -11,15 +11,15 @@ place is masked in all others as well, a log's lines among them.
 from __future__ import annotations
 
 import base64
-import functools
-import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-MASK = "(left out)"
+from dask_kubernetes_helm.reports import forms
+from dask_kubernetes_helm.reports.forms import MASK, tells
+
 #: Characters from which on a value is masked wherever it is: a shorter one is a part of too many words.
 KNOWN_FROM = 6
 #: Characters from which on a line of a longer secret is one of its own.
@@ -27,90 +27,14 @@ _LINE_FROM = 16
 #: Characters up to which what a text comes to is remembered, and from which on it is taken piece by piece, so that
 #: other threads get their turn.
 _SHORT, _PIECE = 200, 1 << 16
+#: Characters within which the end of what is indented is looked for, where a text is divided.
+_INDENTED = 1 << 12
+#: Secrets that are looked for because of their form alone: each costs a look at all texts, and a log may have a new one
+#: in each line.
+_BY_FORM = 200
 
-_ENVIRONMENT = re.compile(r"TOKEN|PASSW|PASSPHRASE|SECRET|KEY|CREDENTIAL")
-_UPPER = re.compile(r"[A-Z][A-Z0-9_]*")
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
-_SECRET_WORDS = {
-    *(
-        "token",
-        "tokens",
-        "password",
-        "passwords",
-        "passwd",
-        "passphrase",
-        "secret",
-        "secrets",
-        "credential",
-        "credentials",
-    ),
-    *("apikey", "apitoken", "accesskey", "secretkey", "privatekey", "authorization"),
-}
-_KEY_OF = {
-    "api",
-    "access",
-    "private",
-    "secret",
-    "signing",
-    "encryption",
-    "account",
-    "storage",
-    "shared",
-    "ssh",
-}
-#: Last words of names that tell where a secret is, or of what kind.
-_REFERS = {"name", "names", "ref", "refs", "path", "file", "files", "seconds", "type", "dir", "namespace", "class"}
 #: Where a secret is: masked where it stands, but no secret that would have to be found elsewhere.
 _FILE = re.compile(r"/(?:etc|var|run|home|opt|tmp|usr|mnt|root|dask)/[\w./-]*")
-_REFERENCES = {"existingsecret", "pullsecrets", "imagepullsecrets", "secretkeyref"}
-
-_VALUE = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"'\\,;&<>(){}\[\]][^\s"'\\,;&<>(){}\[\]]*)"""
-_TELLING = (
-    r"token|passw(?:or)?d|passphrase|secret|credentials?|api[_-]?key|access[_-]?key|private[_-]?key|client-key-data"
-)
-_PATTERNS = [
-    # A private key, whole or cut off; in JSON its lines end otherwise.
-    (re.compile(r"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?(?:-----END \1PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
-    (re.compile(r"\b(bearer|basic)(\s+)[\w.~+/-]{8,}=*", re.IGNORECASE), rf"\1\2{MASK}"),
-    (re.compile(r"(\b[a-z][\w+.-]*://)[^\s/@\"']+@", re.IGNORECASE), rf"\1{MASK}@"),
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), MASK),
-    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bgh[pousr]_\w{20,}"), MASK),
-    (re.compile(rf"((?:{_TELLING})s?[\"']?\s*[:=]\s*){_VALUE}", re.IGNORECASE), rf"\1{MASK}"),
-    (re.compile(rf"(\b[A-Z0-9_]*(?:{_ENVIRONMENT.pattern})[A-Z0-9_]*[\"']?\s*[:=]\s*){_VALUE}"), rf"\1{MASK}"),
-    (re.compile(rf"(--?[\w-]*(?:{_TELLING})\s+){_VALUE}", re.IGNORECASE), rf"\1{MASK}"),
-]
-#: One look that tells whether any of these can be in a text: most texts in a large scheduler's state have none.
-_HINT = re.compile(
-    rf"{_TELLING}|{_ENVIRONMENT.pattern}|-----BEGIN|bearer|basic|@|eyJ|AKIA|ASIA|gh[pousr]_", re.IGNORECASE
-)
-_OPTION = re.compile(rf"--?[\w-]*(?:{_TELLING})", re.IGNORECASE)
-
-
-@functools.lru_cache(maxsize=10_000)
-def tells(name: str, *, variable: bool = False) -> bool:
-    """Whether something of this name is a secret.
-
-    Parameters
-    ----------
-    name : str
-        A key, or a variable's name.
-    variable : bool
-        It is an environment variable's.
-
-    Examples
-    --------
-    >>> tells("adminPassword"), tells("AWS_ACCESS_KEY_ID"), tells("secretName"), tells("topologyKey")
-    (True, True, False, False)
-    """
-    if variable or _UPPER.fullmatch(name):
-        return bool(_ENVIRONMENT.search(name.upper()))
-    words = [word.lower() for word in _WORD.findall(name)]
-    if not words or words[-1] in _REFERS or "".join(words) in _REFERENCES:
-        return False
-    pairs = itertools.pairwise(words)
-    return not _SECRET_WORDS.isdisjoint(words) or any(
-        first in _KEY_OF and second in ("key", "keys") for first, second in pairs
-    )
 
 
 class Redactor:
@@ -131,26 +55,26 @@ class Redactor:
 
     def __init__(self, harmless: Iterable[str] = ()) -> None:
         self._harmless, self._known = {*harmless, MASK}, set[str]()
-        self._longest_first: list[str] = []
-        #: What short texts come to: a large state says the same over and over.
+        self._by_form = set[str]()
+        #: What short texts come to, and those that were learned from: a large state says the same over and over.
         self._seen: dict[str, str] = {}
+        self._read = set[str]()
 
     def learn(self, secret: str) -> None:
         """Mask this wherever it is, also as JSON, URLs and base64 have it."""
         secret = secret.strip()
         if len(secret) < KNOWN_FROM or secret in self._harmless or _FILE.fullmatch(secret):
             return
-        forms = {secret, *_escaped(secret)}
-        forms |= {
+        written = {secret, *_escaped(secret)}
+        written |= {
             line for line in map(str.strip, secret.splitlines()) if len(line) >= _LINE_FROM and "-----" not in line
         }
-        for text in forms:
+        for text in written:
             self._known |= {text, quote(text, safe="", errors="replace"), quote(text, errors="replace")}
-        self._longest_first = sorted(self._known, key=len, reverse=True)
         self._seen.clear()
 
     def learn_from(self, data: Any) -> None:
-        """Learn what stands under names that tell."""
+        """Learn what stands under names that tell, and what of texts has a form that tells."""
         self._walk(data, self.learn)
 
     def text(self, text: str) -> str:
@@ -162,13 +86,30 @@ class Redactor:
         return self._seen[text]
 
     def _masked_text(self, text: str) -> str:
-        for known in self._longest_first:
-            if known in text:
-                text = text.replace(known, MASK)
-        if _HINT.search(text):
-            for pattern, instead in _PATTERNS:
-                text = pattern.sub(instead, text)
-        return text
+        # Both nets on the text as it was: where one secret is a part of another, neither hides the other's end.
+        found = [(begin, end) for begin, end, _ in forms.places(text) if end > begin]
+        for known in self._known:
+            begin = text.find(known)
+            while begin >= 0:
+                found.append((begin, begin + len(known)))
+                begin = text.find(known, begin + 1)
+        kept, done = [], 0
+        for begin, end in sorted(found):
+            if begin >= done:
+                kept += [text[done:begin], MASK]
+            done = max(done, end)
+        return "".join([*kept, text[done:]])
+
+    def _learn_by_form(self, text: str) -> None:
+        if len(text) <= _SHORT:
+            if text in self._read:
+                return
+            self._read.add(text)
+        for piece in _pieces(text):
+            for value in forms.values(piece):
+                if value not in self._by_form and len(self._by_form) < _BY_FORM:
+                    self._by_form.add(value)
+                    self.learn(value)
 
     def data(self, data: Any) -> Any:
         """Plain data likewise; what stands under a name that tells is masked whatever it looks like."""
@@ -184,6 +125,8 @@ class Redactor:
                 self._masked(item, found) if _follows_option(items, place) else self._walk(item, found)
                 for place, item in enumerate(items)
             ]
+        if isinstance(data, str) and found:
+            self._learn_by_form(data)
         return self.text(data) if isinstance(data, str) and not found else data
 
     def _mapping(
@@ -209,13 +152,14 @@ class Redactor:
             return self._walk(value, found)
         if found:
             found(str(value))
+            self._walk(value, found)  # a connection string has its password in it
         return MASK
 
 
 def _follows_option(items: list[Any], place: int) -> bool:
     """Whether an argument is the value of an option before it that is a secret's."""
     before = items[place - 1] if place else None
-    return isinstance(items[place], str) and isinstance(before, str) and bool(_OPTION.fullmatch(before))
+    return isinstance(items[place], str) and isinstance(before, str) and forms.is_option(before)
 
 
 def _escaped(text: str) -> Iterator[str]:
@@ -227,7 +171,7 @@ def _escaped(text: str) -> Iterator[str]:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """A long text in pieces of whole lines, in which no key of several lines is divided."""
+    """A long text in pieces of whole lines, in which no key of several lines and no block of YAML is divided."""
     begin = 0
     while begin < len(text):
         end = text.find("\n", begin + _PIECE) + 1 or len(text)
@@ -235,5 +179,14 @@ def _pieces(text: str) -> Iterator[str]:
         closed = text.find("-----END", opened) if opened >= 0 else 0
         if closed >= end or closed < 0:  # one that is cut off has no end
             end = (text.find("\n", closed) + 1 if closed > 0 else 0) or len(text)
+        end = _unindented(text, end)
         yield text[begin:end]
         begin = end
+
+
+def _unindented(text: str, place: int) -> int:
+    """Where the next line begins that stands at the left, as far as it is near."""
+    far = place + _INDENTED
+    while place < min(far, len(text)) and text[place] in " \t\r\n":
+        place = text.find("\n", place) + 1 or len(text)
+    return place
