@@ -108,6 +108,25 @@ async def test_a_version_that_is_not_there(status: int) -> None:
     assert await news(Door([stale], [CHANGE]), 2, listing=False) == ["UNHEARD", "MODIFIED"]
 
 
+async def test_an_absence_that_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that was away, and is asked again, is said to be there, also where nothing has changed; once."""
+    assert await asyncio.wait_for(news(Door([AWAY], [], [], [CHANGE]), 4), 10) == [
+        "LISTED",
+        "UNHEARD",
+        "HEARD",
+        "MODIFIED",
+    ]
+    monkeypatch.setattr(following, "WAITING", PACE)
+
+    async def never() -> bool:
+        return False
+
+    async with Watcher(Door([AWAY], []), "demo") as watcher:  # type: ignore[arg-type]
+        with pytest.raises(errors.StartTimeoutError) as caught:
+            await watcher.until(never, component="scheduler", timeout=0.5, what="The scheduler")
+    assert "can't be asked" not in str(caught.value)
+
+
 async def test_a_wait_says_why_nobody_could_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where Kubernetes can't be asked when the time is over, the error names that, with its cure."""
     monkeypatch.setattr(following, "WAITING", PACE)

@@ -113,15 +113,15 @@ def test_unreadiness_has_its_own_time(
     assert (finding.error if finding else None) is error
 
 
-def deployment(refusal: str, **status: Any) -> dict[str, Any]:
-    """A Deployment whose newest ReplicaSet is demo-worker-bbb, and which tells of a refusal."""
+def deployment(refusal: str, why: str = "ReplicaSetUpdated", **status: Any) -> dict[str, Any]:
+    """A Deployment of four whose condition names demo-worker-bbb, and which tells of a refusal."""
     told = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": refusal}
-    progress = {"type": "Progressing", "status": "True", "message": 'ReplicaSet "demo-worker-bbb" is progressing.'}
+    progress = {"type": "Progressing", "status": "True", "reason": why, "message": 'ReplicaSet "demo-worker-bbb" ...'}
     labels = {"app.kubernetes.io/component": "worker"}
     return {
         "metadata": {"name": "demo-worker", "labels": labels, "generation": 2},
         "spec": {"replicas": 4},
-        "status": {"observedGeneration": 2, "conditions": [progress, told], **status},
+        "status": {"observedGeneration": 2, "conditions": [progress, told] if refusal else [progress], **status},
     }
 
 
@@ -129,33 +129,52 @@ FORBIDDEN = 'pods "demo-worker-{}-" is forbidden: exceeded quota: q, requested: 
 WEBHOOK = 'admission webhook "w.example.org" denied the request: no'
 
 
+#: Old pods are there as well as new ones; old ones alone; as many as there are, all new.
+ROLLING, OLD, NEW = {"replicas": 4, "updatedReplicas": 1}, {"replicas": 4}, {"replicas": 2, "updatedReplicas": 2}
+
+
 @pytest.mark.parametrize(
     ("item", "terminal"),
     [
-        (deployment(FORBIDDEN.format("bbb")), True),
-        (deployment(FORBIDDEN.format("bbb"), replicas=4, updatedReplicas=1), True),
-        (deployment(FORBIDDEN.format("aaa"), replicas=4, updatedReplicas=1), None),
+        (deployment(FORBIDDEN.format("bbb"), "NewReplicaSetCreated"), True),
+        (deployment(FORBIDDEN.format("bbb"), **ROLLING), True),
+        (deployment(FORBIDDEN.format("aaa"), **ROLLING), None),
         (deployment(FORBIDDEN.format("bbb"), observedGeneration=1), None),
-        (deployment(WEBHOOK), True),
-        (deployment(WEBHOOK, replicas=2, updatedReplicas=2), True),
-        (deployment(WEBHOOK, replicas=4, updatedReplicas=1), False),
+        (deployment(WEBHOOK, "NewReplicaSetCreated"), True),
+        (deployment(WEBHOOK, **NEW), True),
+        (deployment(WEBHOOK, **ROLLING), False),
+        # Back to an earlier template, whose name the condition does not take up before there is progress.
+        (deployment(FORBIDDEN.format("aaa"), "NewReplicaSetAvailable", **OLD), False),
+        (deployment(FORBIDDEN.format("aaa"), "NewReplicaSetAvailable", **NEW), True),
+        # Two refused changes one after the other: the condition goes on naming the first.
+        (deployment(FORBIDDEN.format("ccc"), "NewReplicaSetCreated", **OLD), False),
     ],
 )
 def test_a_refusal_that_an_upgrade_has_mended(item: dict[str, Any], terminal: bool | None) -> None:
-    """A Deployment tells of older templates' refusals, too: those don't count; where nobody says whose, time tells."""
+    """A Deployment tells of older templates' refusals, too: those don't count; where that is open, a moment tells."""
     finding = diagnosis.refused(item)
     assert (finding.terminal if finding else None) is terminal
+    assert finding is None or finding.terminal or finding.patience <= 5
 
 
 def test_an_older_templates_events() -> None:
     """Events of a ReplicaSet that is not the newest are not told either."""
-    item = deployment("")
-    item["status"]["conditions"].pop()
+    item = deployment("", replicas=3, updatedReplicas=1)
     events = [
         event("FailedCreate", FORBIDDEN.format(which), name=f"demo-worker-{which}", kind="ReplicaSet") for which in "ab"
     ]
     assert diagnosis.refused(item, events) is None
     assert diagnosis.refused(item, [event("FailedCreate", "x", name="demo-worker-bbb", kind="ReplicaSet")]) is not None
+
+
+@pytest.mark.parametrize("why", ["NewReplicaSetAvailable", "NewReplicaSetCreated", "FoundNewReplicaSet"])
+def test_a_name_that_kubernetes_has_left_behind(why: str) -> None:
+    """A group that was at zero goes back to an earlier template, and the condition names the later one for good."""
+    crashing = waiting("CrashLoopBackOff", container="worker", restartCount=5, lastState=ended(1))
+    item = pod("demo-worker-aaa-x", "worker", containerStatuses=[crashing])
+    item["metadata"]["labels"]["pod-template-hash"] = "aaa"
+    (finding,) = diagnosis.survey([item], [deployment("", why, replicas=1, updatedReplicas=1)])
+    assert (finding.error, finding.terminal) == (errors.CrashLoopError, True)
 
 
 def test_an_older_template_makes_a_pod() -> None:
@@ -166,7 +185,6 @@ def test_an_older_template_makes_a_pod() -> None:
     other = pod("demo-worker-aaa-y", "worker", conditions=[{"type": "Ready", "status": "True"}])
     other["metadata"] |= {"creationTimestamp": at(1)}
     other["metadata"]["labels"]["pod-template-hash"] = "aaa"
-    item = deployment("", replicas=4, updatedReplicas=1)
-    item["status"]["conditions"].pop()
+    item = deployment("", **ROLLING)
     (finding,) = diagnosis.survey([stuck, other], [item])
     assert finding.error is errors.ImagePullError

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dask_kubernetes_helm.reports import redaction
+from dask_kubernetes_helm.reports import forms, redaction
 from dask_kubernetes_helm.reports.forms import MASK, tells
 from dask_kubernetes_helm.reports.redaction import KNOWN_FROM, Redactor
 
@@ -347,3 +347,8 @@ def test_blocks_of_long_texts_are_whole(monkeypatch: pytest.MonkeyPatch) -> None
         found = Redactor().text(text)
         assert "S3CRET" not in found
         assert found.endswith("password: |\n  (left out)\nafter: 1\n")
+
+
+def test_no_name_takes_long() -> None:
+    """A value of many words with underscores takes no longer than any other."""
+    assert forms.values("token=" + "a_" * 5000 + "1") is not None

@@ -118,6 +118,8 @@ _RULES = (
     ),
     _Rule(re.compile(""), PodCreationError, "{text}", "Kubernetes goes on trying.", terminal=False),
 )
+#: Seconds after which a refusal that is still there is not that of a template before.
+_REPLACED = 5.0
 #: Of which ReplicaSet's pods, whose own names are not settled yet.
 _WHOSE = re.compile(r'pods? "([^"]+)-" is (?:forbidden|invalid)')
 #: What is in front of the text that matters: who says so, and of which pod.
@@ -147,9 +149,11 @@ def refused(owner: Object, events: Iterable[Object] = ()) -> Finding | None:
             if whose and newest and whose.group(1) != newest:
                 continue
             finding = read(owner, message, condition.get("reason", ""))
-            # Who refuses may not say whose: perhaps those of a template before, while pods of this one replace them.
-            replacing = 0 < status.get("updatedReplicas", 0) < status.get("replicas", 0)
-            return replace(finding, terminal=False) if replacing and not whose else finding
+            # Perhaps of a template before, which this one is about to replace: that is over in a moment.
+            replacing = status.get("updatedReplicas", 0) < status.get("replicas", 0)
+            if replacing and not (whose and newest) and finding.terminal:
+                return replace(finding, terminal=False, patience=_REPLACED)
+            return finding
     if status.get("replicas", 0) >= owner.get("spec", {}).get("replicas", 1):
         return None
     failed = [

@@ -12,7 +12,8 @@ from typing import Any
 
 Object = dict[str, Any]
 
-#: `Created new replica set "demo-worker-5d4f"`, `ReplicaSet "demo-worker-5d4f" is progressing.`
+#: `ReplicaSet "demo-worker-5d4f" is progressing.`, `ReplicaSet "demo-worker-5d4f" has timed out progressing.`
+_RENEWED = ("ReplicaSetUpdated", "ProgressDeadlineExceeded")
 _NAMED = re.compile(r'replica ?set "([^"]+)"', re.IGNORECASE)
 
 
@@ -23,8 +24,13 @@ def is_seen(deployment: Object) -> bool:
 
 
 def newest(deployment: Object) -> str:
-    """The ReplicaSet of the newest template; empty where the status does not name it."""
-    for condition in deployment.get("status", {}).get("conditions", []):
-        if condition["type"] == "Progressing" and (found := _NAMED.search(condition.get("message") or "")):
-            return found.group(1)
+    """The ReplicaSet of the newest template; empty where the status does not name it for sure.
+
+    The controller renews the name with progress only: one that was made, found or completed may be another by now.
+    """
+    status = deployment.get("status", {})
+    for condition in status.get("conditions", []):
+        if condition["type"] == "Progressing" and condition.get("reason") in _RENEWED and status.get("updatedReplicas"):
+            found = _NAMED.search(condition.get("message") or "")
+            return found.group(1) if found else ""
     return ""

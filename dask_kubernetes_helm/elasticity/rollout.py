@@ -140,4 +140,5 @@ async def _follow(release: Release, group: str, patience: float, queue: asyncio.
             if kind == "DELETED" or item.get("items") == []:
                 raise _gone(group)
             listed = item["items"][0] if kind == following.LISTED else item
-            queue.put_nowait({} if kind == following.UNHEARD else listed)
+            if kind != following.HEARD:
+                queue.put_nowait({} if kind == following.UNHEARD else listed)

@@ -21,8 +21,9 @@ from .kube import Kube
 
 Object = dict[str, Any]
 
-#: Kinds of news beside Kubernetes' own ADDED, MODIFIED and DELETED: all objects as a list; no answer from the server.
-LISTED, UNHEARD = "LISTED", "UNHEARD"
+#: Kinds of news beside Kubernetes' own ADDED, MODIFIED and DELETED: all objects as a list; an attempt that failed; one
+#: that did not, after that, though nothing has changed.
+LISTED, UNHEARD, HEARD = "LISTED", "UNHEARD", "HEARD"
 #: These credentials may not, or a server that has just begun does not know yet that they may.
 _REFUSED = (401, 403)
 #: The version to go on from is none that the server has (any more).
@@ -87,14 +88,15 @@ async def follow(
     ------
     tuple of str and dict
         ADDED, MODIFIED or DELETED and the object; LISTED and all objects as ``items``, at first and wherever changes
-        may have been missed; UNHEARD and the ``error``, at each attempt that failed.
+        may have been missed; UNHEARD and the ``error``, at each attempt that failed; HEARD and nothing, where that is
+        over.
 
     Raises
     ------
     KubernetesError
         These credentials may not, or patience is over.
     """
-    version, silence, pause, given_up, refused = "", pace.silence, pace.pause, math.inf, 0.0
+    version, silence, pause, given_up, refused, away = "", pace.silence, pace.pause, math.inf, 0.0, False
     while True:
         began, heard = time.monotonic(), False
         try:
@@ -111,6 +113,9 @@ async def follow(
                     if silence > pace.silence:  # more may follow, and is to be noticed soon
                         break
             given_up = refused = math.inf
+            if away and not heard:
+                yield HEARD, {}
+            away = False
         except KubernetesError as error:
             given_up, refused = (math.inf, math.inf) if heard else (given_up, refused)
             given_up = min(given_up, time.monotonic() + patience)
@@ -120,6 +125,7 @@ async def follow(
             if time.monotonic() >= given_up:
                 raise
             version = "" if error.status in _STALE else version
+            away = True
             yield UNHEARD, {"error": error}
         if time.monotonic() - began >= silence:  # that was a pause already
             pause, silence = pace.pause, min(silence * 2, pace.longest_silence)

@@ -104,7 +104,7 @@ _ORDINARY = re.compile(
     "|internal|generated|unchanged|incorrect|credentials|authorization",
     re.IGNORECASE,
 )
-_OF_A_LANGUAGE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[A-Za-z_]+(?:[._][A-Za-z_]+)+(?:\(.*)?", re.DOTALL)
+_OF_A_LANGUAGE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|(?=[A-Za-z]*[._])[A-Za-z_]+(?:\.[A-Za-z_]+)*(?:\(.*)?", re.DOTALL)
 _SCHEME = re.compile(r"(?:token|bearer|basic|apikey|negotiate)\s+", re.IGNORECASE)
 _PART = re.compile(r"[^\s;&|,\"'()<>\\]+")
 

@@ -157,9 +157,13 @@ def _by_objects(evidence: Evidence, now: datetime) -> list[Finding]:
 
 
 def _newest(evidence: Evidence) -> list[Object]:
-    """The ReplicaSets of the newest templates."""
-    names = set(filter(None, map(rollouts.newest, evidence.deployments)))
-    return [item for item in evidence.replicasets if not names or item["metadata"]["name"] in names]
+    """The ReplicaSets, without those of which a Deployment is known to have a newer one."""
+    newest = {item["metadata"]["name"]: rollouts.newest(item) for item in evidence.deployments}
+    return [
+        item
+        for item in evidence.replicasets
+        if (name := item["metadata"]["name"]) == (newest.get(name.rpartition("-")[0]) or name)
+    ]
 
 
 def _by_services(evidence: Evidence) -> list[Finding]:

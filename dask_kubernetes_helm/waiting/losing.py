@@ -73,7 +73,7 @@ class Register:
         try:
             async with contextlib.aclosing(news):
                 async for kind, pod in news:
-                    if kind != following.UNHEARD:
+                    if kind not in (following.UNHEARD, following.HEARD):
                         self.note(kind, pod)
         except KubernetesError as error:
             logger.debug("release %s: losses of workers are not noticed: %s", self._release, error)

@@ -67,8 +67,8 @@ class Watcher:
         self._heeds_events = False
         self._trouble = trouble or Trouble(kube, release)
         self._changed = asyncio.Event()
-        #: Why Kubernetes can't be asked at the moment.
-        self._unheard: KubernetesError | None = None
+        #: Why Kubernetes can't be asked at the moment, by what it is asked for.
+        self._unheard: dict[str, KubernetesError] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -162,25 +162,20 @@ class Watcher:
 
     async def _raise_timeout(self, findings: list[diagnosis.Finding], what: str, timeout: float) -> NoReturn:
         """Say what is still in the way; the first of it is the error's cause."""
-        if self._unheard is not None:
-            why = f"Kubernetes can't be asked any more: {self._unheard.message}"
-            raise StartTimeoutError(
-                f"{what} was not there after {timeout:.0f} s, and {why}",
-                cure=self._unheard.cure,
-                release=self._release,
-                namespace=self._kube.namespace,
-            ) from self._unheard
         findings = [await self._trouble.explained(finding, self.pods) for finding in findings]
-        reasons = "; ".join(finding.text for finding in findings)
-        first = findings[0] if findings else None
+        told, first = [finding.text for finding in findings], findings[0] if findings else None
+        unheard = self._unheard.get("pods") or self._unheard.get("deployments")
+        if unheard:
+            told.append(f"Kubernetes can't be asked any more: {unheard.message}")
+        reasons, cures = "; ".join(told), [item.cure for item in (first, unheard) if item]
         raise StartTimeoutError(
             f"{what} was not there after {timeout:.0f} s{': ' + reasons if reasons else ''}",
-            cure=first.cure if first else "kubectl describe its pods; `timeout` allows more time.",
+            cure=next(iter(cures), "kubectl describe its pods; `timeout` allows more time."),
             release=self._release,
             namespace=self._kube.namespace,
             object=first.object if first else "",
             reason=first.reason if first else "",
-        ) from (first.exception(self._release, self._kube.namespace) if first else None)
+        ) from (first.exception(self._release, self._kube.namespace) if first else unheard)
 
     def findings(self, component: str | tuple[str, ...] | None) -> list[diagnosis.Finding]:
         """What is in the way now, those first that waiting won't mend."""
@@ -203,10 +198,13 @@ class Watcher:
         news = following.follow(self._kube, resource, selector, fields=fields, pace=following.WAITING)
         async with contextlib.aclosing(news):
             async for kind, item in news:
-                self._note(objects, kind, item)
+                if kind == following.UNHEARD:
+                    self._unheard[resource] = item["error"]
+                else:
+                    self._unheard.pop(resource, None)
+                    self._note(objects, kind, item)
 
     def _note(self, objects: dict[str, Object], kind: str, item: Object) -> None:
-        self._unheard = item["error"] if kind == following.UNHEARD else None
         if kind == following.LISTED:
             objects.clear()
             objects.update({each["metadata"]["name"]: each for each in item["items"]})

@@ -10,6 +10,8 @@ import time
 import pytest
 from distributed import Client, wait
 
+from dask_kubernetes_helm.diagnosis import is_ready
+
 from .conftest import Namespace, until
 from .workload import SMALL, WORKERS, array, hold_the_gil, recomputed, start_noted, started, workers
 
@@ -126,6 +128,8 @@ def test_an_evicted_scheduler(make_cluster, namespace: Namespace) -> None:
         return [pod["metadata"]["name"] for pod in namespace.get("pods", "app.kubernetes.io/component=scheduler")]
 
     (pod,) = scheduler()
+    # Until then the budget protects nothing.
+    until(lambda: [item for item in namespace.get("pods", "app.kubernetes.io/component=scheduler") if is_ready(item)])
     with Client(cluster) as client:
         held = client.submit(array, 7)
         until(lambda: "disruption budget" in evict(namespace, pod))
@@ -166,6 +170,7 @@ def test_a_rollout(make_cluster, namespace: Namespace) -> None:
         wait(held)
         futures = client.map(start_noted, range(24), pure=False, seconds=1)
         until(lambda: len(started(client)) >= 4)
+        until(lambda: ready(namespace) == 4)  # a worker is registered before Kubernetes calls it Ready
         namespace.kubectl("rollout", "restart", name)
         seen: list[int] = []
 
