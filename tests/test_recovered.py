@@ -9,8 +9,9 @@ import pytest
 
 from dask_kubernetes_helm import diagnosis, errors
 from dask_kubernetes_helm.diagnosis import pods
+from dask_kubernetes_helm.waiting.trouble import Trouble
 
-from .fakes import pod, waiting
+from .fakes import FakeKube, pod, waiting
 from .test_diagnosis import SCHEDULED, event
 
 NOW = datetime(2026, 11, 26, 22, tzinfo=timezone.utc)
@@ -188,3 +189,22 @@ def test_an_older_template_makes_a_pod() -> None:
     item = deployment("", **ROLLING)
     (finding,) = diagnosis.survey([stuck, other], [item])
     assert finding.error is errors.ImagePullError
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_the_log_of_the_life_that_ended(again: bool) -> None:
+    """Where a container has begun anew by the time its log is read, what it ended of is in its last life's log."""
+    crashing = pod(containerStatuses=[waiting("CrashLoopBackOff", restartCount=1, lastState=ended(1))])
+    running = pod(containerStatuses=[{"name": "scheduler", "state": {"running": {}}}])
+
+    class Kube(FakeKube):
+        async def find(self, resource: str, selector: str = "") -> list[dict[str, Any]]:
+            return [running if again else crashing]
+
+        async def log(self, pod: str, container: str, *, previous: bool = False, tail: int | None = None) -> str:
+            return "it ended of this" if previous == again else "hello"
+
+    finding = diagnosis.examine(crashing)
+    assert finding is not None
+    error = await Trouble(Kube(), "r").error(finding, {"p": crashing})  # type: ignore[arg-type]
+    assert "it ended of this" in str(error)

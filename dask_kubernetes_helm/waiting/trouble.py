@@ -6,6 +6,7 @@ Belongs here: what one more request can add to a finding, and who hears of it. N
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import math
@@ -14,8 +15,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dask_kubernetes_helm import sizing
-from dask_kubernetes_helm.diagnosis import Finding
+from dask_kubernetes_helm import contract, sizing
+from dask_kubernetes_helm.diagnosis import Finding, is_started
 from dask_kubernetes_helm.errors import HelmClusterError, KubernetesError, PodTemplateError, UnschedulableError
 from dask_kubernetes_helm.kubeapi.kube import Kube
 
@@ -88,8 +89,16 @@ class Trouble:
         log = await self._log_tail(finding) if finding.pod else ""
         return finding.exception(self._release, self._kube.namespace, log)
 
+    async def _runs_again(self, finding: Finding) -> bool:
+        """Whether the container has begun anew by now, so that what it ended of is in its last life's log."""
+        with contextlib.suppress(KubernetesError):
+            found = await self._kube.find("pods", contract.selector(self._release))
+            return any(is_started(pod, finding.container) for pod in found if pod["metadata"]["name"] == finding.pod)
+        return False
+
     async def _log_tail(self, finding: Finding) -> str:
-        for previous in (finding.previous, not finding.previous):
+        again = finding.previous or await self._runs_again(finding)
+        for previous in (again, not again):
             try:
                 text = await self._kube.log(finding.pod, finding.container, previous=previous, tail=_LOG_TAIL)
             except KubernetesError:
