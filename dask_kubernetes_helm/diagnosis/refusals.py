@@ -162,7 +162,7 @@ def refused(owner: Object, events: Iterable[Object] = ()) -> Finding | None:
         if event.get("reason") == "FailedCreate"
         and (event.get("involvedObject") or {}).get("kind") == "ReplicaSet"
         and _is_of(event["involvedObject"].get("name", ""), kind, name)
-        and event["involvedObject"].get("name", "") == (newest or event["involvedObject"].get("name", ""))
+        and newest in ("", event["involvedObject"].get("name", ""))
     ]
     event = max(failed, key=happenings.last, default=None)
     return read(owner, event.get("message", ""), "FailedCreate") if event else None
