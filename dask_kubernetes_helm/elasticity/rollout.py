@@ -16,6 +16,7 @@ from typing import Any
 
 from dask_kubernetes_helm import contract
 from dask_kubernetes_helm.deadlines import within
+from dask_kubernetes_helm.diagnosis import rollouts
 from dask_kubernetes_helm.errors import RolloutInProgressError, WorkloadNotFoundError
 from dask_kubernetes_helm.kubeapi import following
 from dask_kubernetes_helm.releases.release import Release
@@ -87,8 +88,7 @@ async def finished(
 def _is_rolling(deployment: Object) -> bool:
     """Whether pods of an older template are there, which Kubernetes would shrink proportionally."""
     status = deployment.get("status", {})
-    seen = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
-    return not seen or status.get("replicas", 0) > status.get("updatedReplicas", 0)
+    return not rollouts.is_seen(deployment) or status.get("replicas", 0) > status.get("updatedReplicas", 0)
 
 
 async def ready(release: Release, group: str, patience: float) -> AsyncGenerator[int, None]:

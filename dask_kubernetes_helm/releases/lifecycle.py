@@ -21,6 +21,7 @@ from dask_kubernetes_helm import config, contract
 from dask_kubernetes_helm.chartvalues import schema
 from dask_kubernetes_helm.chartvalues.values import Layer, merge
 from dask_kubernetes_helm.connections.certificates import Certificates
+from dask_kubernetes_helm.diagnosis import rollouts
 from dask_kubernetes_helm.errors import ApiUnreachableError, ReleaseExistsError, StartTimeoutError
 from dask_kubernetes_helm.helmcli.helm import Helm
 from dask_kubernetes_helm.kubeapi.kube import Kube
@@ -267,7 +268,7 @@ async def _rolled_out(watcher: Watcher) -> bool:
     Source: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#complete-deployment
     """
     return bool(watcher.deployments) and all(
-        status.get("observedGeneration", 0) >= item["metadata"]["generation"]
+        rollouts.is_seen(item)
         and status.get("updatedReplicas", 0) == status.get("replicas", 0) == item["spec"].get("replicas", 1)
         and status.get("availableReplicas", 0) == item["spec"].get("replicas", 1)
         for item in watcher.deployments.values()
