@@ -100,6 +100,7 @@ SCHEDULED = {"type": "PodScheduled", "status": "True"}
         (pod(phase="Failed", reason="NodeShutdown", conditions=[SCHEDULED]), "nodeshutdown"),
         (pod(phase="Failed", conditions=[SCHEDULED], containerStatuses=[waiting("ContainerCreating")]), "failed"),
         (pod(phase="Failed", conditions=[{"type": "Ready", "status": "True"}]), "failed"),
+        (pod(phase="Succeeded", conditions=[SCHEDULED]), "ended"),
     ],
 )
 def test_phases(item: dict, words: str) -> None:

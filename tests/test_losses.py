@@ -111,14 +111,62 @@ def test_who_displaced_a_worker(related: dict[str, str] | None, message: str) ->
     assert (lost.reason, lost.message, lost.when) == (losses.PREEMPTED, message, seen.when)
 
 
-def test_containers_that_end_while_their_pod_stays() -> None:
-    """Both the last life and the one before are told, with exit code or limit."""
-    status = {"name": "worker", "state": ended("Error", 1, "21:03"), "lastState": ended()}
-    first, second = losses.restarts(worker(containerStatuses=[status]))
-    assert (first.reason, first.message) == ("OOMKilled", "killed for its memory; its limit is 2Gi")
-    assert (second.reason, second.message) == ("Error", "ended with exit code 1")
-    assert losses.restarts(worker(deleted=True, containerStatuses=[status])) == []
-    assert losses.removal(worker(containerStatuses=[status]), NOW) is None
+@pytest.mark.parametrize(
+    ("before", "reason", "message"),
+    [
+        (ended(), "OOMKilled", "killed for its memory; its limit is 2Gi"),
+        (ended("Error", 1), "Error", "ended with exit code 1"),
+    ],
+)
+def test_containers_that_begin_anew(before: dict[str, Any], reason: str, message: str) -> None:
+    """The life that ended is told, with exit code or limit, and not where the pod itself goes."""
+    running = {"name": "worker", "state": {"running": {"startedAt": "2026-11-26T21:04:00Z"}}, "lastState": before}
+    (lost,) = losses.restarts(worker(containerStatuses=[running]))
+    assert (lost.reason, lost.message) == (reason, message)
+    assert losses.restarts(worker(deleted=True, containerStatuses=[running])) == []
+    assert losses.removal(worker(containerStatuses=[running]), NOW) is None
+
+
+async def test_containers_that_end_before_their_pod(caplog: pytest.LogCaptureFixture) -> None:
+    """A container's end, of which the pod says the reason only afterwards, is told once, with that reason."""
+    status = {"name": "worker", "state": ended("Completed", 0, "21:03")}
+    register = losing.Register(None, "demo")  # type: ignore[arg-type]  # asks for nothing
+    with caplog.at_level(logging.WARNING):
+        await register.note("MODIFIED", worker(phase="Running", containerStatuses=[status]))
+        assert register.lost == []
+        evicted = worker(phase="Failed", reason="Evicted", message="low on memory", containerStatuses=[status])
+        await register.note("MODIFIED", evicted)
+    assert [lost.reason for lost in register.lost] == [losses.EVICTED]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"release demo: worker {NAME} was lost: Evicted: low on memory"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("told", "reason", "message"),
+    [
+        ([event("Evicted", message="low on memory. ")], losses.EVICTED, "low on memory"),
+        ([event("Killing", message="Stopping container worker")], losses.EVICTED, "its node has ended the pod"),
+        (ForbiddenError("may not list events", status=403), losses.EVICTED, "its node has ended the pod"),
+    ],
+)
+async def test_pods_that_ended_well(
+    told: list[dict[str, Any]] | Exception, reason: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pod that its node has ended and that says nothing of why is told with what its event says, once."""
+    pod = worker(phase="Succeeded", containerStatuses=[{"name": "worker", "state": ended("Completed", 0, "21:03")}])
+    kube = Kube(
+        [("MODIFIED", pod), ("MODIFIED", pod)], [("DELETED", {**worker(deleted=True), "status": pod["status"]})]
+    )
+    kube.events = told
+    (lost,) = (await noted(kube, monkeypatch)).lost
+    assert (lost.reason, lost.message, lost.when.minute) == (reason, message, 3)
+    assert kube.asked == [f"involvedObject.name={NAME}"]
+    seen = losses.removal(pod, NOW)
+    assert seen is not None
+    if isinstance(told, list):  # by who has watched nothing
+        (known,) = losses.account([seen], losses.by_events(told, GROUPS, [pod]))
+        assert (known.reason, known.message) == (reason, message)
 
 
 GROUPS = {"demo-worker": "default", "demo-worker-gpu": "gpu"}
@@ -197,6 +245,14 @@ class Kube:
     def __init__(self, *watches: list[Any]) -> None:
         self.watches, self.versions, self.done = list(watches), [], asyncio.Event()
         self.listed = 0
+        self.events: list[dict[str, Any]] | Exception = []
+        self.asked: list[str] = []
+
+    async def snapshot(self, resource: str, *, fields: str) -> tuple[list[dict[str, Any]], str]:
+        self.asked.append(fields)
+        if isinstance(self.events, Exception):
+            raise self.events
+        return self.events, "7"
 
     async def version(self, resource: str, selector: str) -> str:
         self.listed += 1

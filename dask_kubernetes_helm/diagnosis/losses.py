@@ -16,7 +16,7 @@ from typing import Any
 
 from dask_kubernetes_helm import contract, tables
 from dask_kubernetes_helm.diagnosis import happenings
-from dask_kubernetes_helm.diagnosis.phases import is_ready
+from dask_kubernetes_helm.diagnosis.phases import is_over, is_ready
 from dask_kubernetes_helm.diagnosis.pods import limit_of
 
 Object = dict[str, Any]
@@ -36,6 +36,9 @@ _DISRUPTIONS = {
 }
 #: Reasons of pods that a kubelet has ended as a whole.
 _FAILURES = {"Evicted": EVICTED, "Preempting": PREEMPTED, "NodeLost": NODE_GONE, "Terminated": NODE_GONE}
+#: Said of a pod that was ended as a whole and does not tell why: where its processes end well meanwhile, a kubelet may
+#: call it "Succeeded" and leave the reason out. An event tells it then.
+UNTOLD = "its node has ended the pod"
 #: Reasons of events about a pod.
 _EVENTS = {
     "Evicted": EVICTED,
@@ -110,22 +113,21 @@ def _lost(pod: Object, when: datetime, reason: str, message: str) -> LostWorker:
 
 
 def restarts(pod: Object) -> list[LostWorker]:
-    """Workers whose container ended while the pod stayed: as far as its status remembers."""
+    """Workers whose container ended while the pod stayed: as far as its status remembers.
+
+    Told is what a container ran as before (``lastState``). That it has ended (``state``) says nothing yet: where the
+    pod is ended as a whole, the container's end comes first and the reason (`removal`) after it.
+    """
     if pod["metadata"].get("deletionTimestamp"):
         return []
-    found, over = [], pod.get("status", {}).get("phase") == "Failed"
+    found = []
     for status in pod.get("status", {}).get("containerStatuses", []):
-        # What a pod ends with that is ended as a whole is `removal`'s.
-        for state in (status.get("lastState", {}), {} if over else status.get("state", {})):
-            ended = state.get("terminated") or {}
-            if status["name"] == contract.WORKER and (when := happenings.moment(ended.get("finishedAt"))):
-                reason = ended.get("reason") or "Error"
-                message = (
-                    f"killed for its memory; {limit_of(pod, status['name'])}"
-                    if reason == OOM_KILLED
-                    else f"ended with exit code {ended.get('exitCode')}"
-                )
-                found.append(_lost(pod, when, reason, message))
+        ended = status.get("lastState", {}).get("terminated") or {}
+        if status["name"] == contract.WORKER and (when := happenings.moment(ended.get("finishedAt"))):
+            reason = ended.get("reason") or "Error"
+            killed = f"killed for its memory; {limit_of(pod, status['name'])}"
+            message = killed if reason == OOM_KILLED else f"ended with exit code {ended.get('exitCode')}"
+            found.append(_lost(pod, when, reason, message))
     return found
 
 
@@ -133,9 +135,10 @@ def removal(pod: Object, now: datetime) -> LostWorker | None:
     """Why a pod goes, by what it says itself; None where it does not."""
     metadata, status = pod["metadata"], pod.get("status", {})
     deleted = happenings.moment(metadata.get("deletionTimestamp"))
-    if status.get("phase") == "Failed" and not deleted:
-        reason = _FAILURES.get(status.get("reason", ""), status.get("reason") or "Error")
-        return _lost(pod, _ended(pod) or now, reason, _unstopped(status.get("message")) or f"the pod ended: {reason}")
+    if is_over(pod) and not deleted:
+        untold = EVICTED if status["phase"] == "Succeeded" else "Error"
+        reason = _FAILURES.get(status.get("reason", ""), status.get("reason") or untold)
+        return _lost(pod, _ended(pod) or now, reason, _unstopped(status.get("message")) or UNTOLD)
     if not deleted:
         return None
     # Kubernetes adds the time that the pod has to end.
@@ -145,6 +148,13 @@ def removal(pod: Object, now: datetime) -> LostWorker | None:
             reason = _DISRUPTIONS.get(condition.get("reason", ""), EVICTED)
             return _lost(pod, asked, reason, _unstopped(condition.get("message")) or condition.get("reason", ""))
     return _lost(pod, asked, DELETED, "somebody has deleted the pod")
+
+
+def with_event(lost: LostWorker, pod: Object, events: Iterable[Object]) -> LostWorker:
+    """The same, with what events about the pod tell of why it was ended."""
+    reasons = [reason for reason, word in _EVENTS.items() if word != DELETED]
+    event = happenings.newest(events, "Pod", pod, *reasons)
+    return dataclasses.replace(lost, reason=_EVENTS[event["reason"]], message=_said(event)) if event else lost
 
 
 def _unstopped(message: str | None) -> str:
@@ -245,8 +255,9 @@ def account(
     for lost in (*told, *seen):
         key = (lost.pod, None if _is_removal(lost) else lost.when)
         known = found.get(key)
-        # By whom a pod was displaced stands only in the event.
-        if known is None or (_rank(lost) >= _rank(known) and not lost.reason == known.reason == PREEMPTED):
+        # By whom a pod was displaced stands only in the event, and so may why it was ended.
+        less = known and (lost.message == UNTOLD or lost.reason == known.reason == PREEMPTED)
+        if known is None or (_rank(lost) >= _rank(known) and not less):
             found[key] = lost
         else:  # it is seen when, and told why
             found[key] = dataclasses.replace(known, when=lost.when)

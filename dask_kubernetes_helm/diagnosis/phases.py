@@ -29,7 +29,7 @@ def phase(pod: Object) -> str:
     if pod["metadata"].get("deletionTimestamp"):
         return "terminating"
     if is_over(pod):
-        return str(pod["status"].get("reason") or "failed").lower()
+        return str(pod["status"].get("reason") or {"Succeeded": "ended"}.get(pod["status"]["phase"], "failed")).lower()
     if is_ready(pod):
         return "ready"
     conditions = {item["type"]: item for item in pod.get("status", {}).get("conditions", [])}
@@ -59,7 +59,7 @@ def is_over(pod: Object) -> bool:
 
     Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-garbage-collection
     """
-    return bool(pod.get("status", {}).get("phase") == "Failed")
+    return pod.get("status", {}).get("phase") in ("Failed", "Succeeded")
 
 
 def is_started(pod: Object, container: str) -> bool:

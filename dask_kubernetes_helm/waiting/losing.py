@@ -74,11 +74,11 @@ class Register:
             async with contextlib.aclosing(news):
                 async for kind, pod in news:
                     if kind not in (following.UNHEARD, following.HEARD):
-                        self.note(kind, pod)
+                        await self.note(kind, pod)
         except KubernetesError as error:
             logger.debug("release %s: losses of workers are not noticed: %s", self._release, error)
 
-    def note(self, kind: str, pod: Object) -> None:
+    async def note(self, kind: str, pod: Object) -> None:
         """Take a change of a pod into account."""
         for lost in losses.restarts(pod):
             if (lost.pod, lost.when) not in self._lost:
@@ -88,7 +88,18 @@ class Register:
         if removed is not None:
             known = self._lost.get((removed.pod, None))
             if known is None or (known.reason in losses.INTENDED and removed.reason not in losses.INTENDED):
-                self._add((removed.pod, None), removed)
+                self._add((removed.pod, None), await self._with_event(removed, pod))
+
+    async def _with_event(self, lost: losses.LostWorker, pod: Object) -> losses.LostWorker:
+        """The same, asked for where the pod itself does not tell why."""
+        if lost.message != losses.UNTOLD:
+            return lost
+        try:
+            events, _ = await self._kube.snapshot("events", fields=f"involvedObject.name={lost.pod}")
+        except KubernetesError as error:
+            logger.debug("release %s: why %s has ended is not known: %s", self._release, lost.pod, error)
+            return lost
+        return losses.with_event(lost, pod, events)
 
     def _add(self, key: tuple[str, datetime | None], lost: losses.LostWorker) -> None:
         self._lost[key] = lost

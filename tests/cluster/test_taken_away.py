@@ -64,7 +64,7 @@ def test_a_worker_over_its_disk(make_cluster, namespace: Namespace, caplog: pyte
         address, victim = next(iter(workers(client).items()))
         client.submit(write, 50 * 2**20, workers=[address]).result()
         futures = client.map(start_noted, range(400), seconds=0.2, pure=False)
-        until(lambda: gone(cluster, losses.EVICTED), timeout=150)
+        until(lambda: "was lost" in caplog.text, timeout=150)
         assert client.gather(futures) == list(range(400))
     (loss,) = gone(cluster, losses.EVICTED)
     assert loss.pod == victim["name"]
