@@ -127,6 +127,22 @@ def test_containers_that_begin_anew(before: dict[str, Any], reason: str, message
     assert losses.removal(worker(containerStatuses=[running]), NOW) is None
 
 
+@pytest.mark.parametrize(
+    ("state", "restarts", "is_lost"),
+    [
+        ({"waiting": {"reason": "ContainerCreating"}}, 0, False),
+        ({"terminated": {"reason": "ContainerStatusUnknown", "exitCode": 137, "startedAt": None}}, 0, False),
+        ({"running": {"startedAt": "2026-11-26T21:04:00Z"}}, 0, True),
+        ({"terminated": {"exitCode": 0, "startedAt": "2026-11-26T21:04:00Z"}}, 0, True),
+        ({"waiting": {"reason": "CrashLoopBackOff"}}, 3, True),
+    ],
+)
+def test_pods_that_never_had_a_worker(state: dict[str, Any], restarts: int, *, is_lost: bool) -> None:
+    """Who is deleted before a process has run in it is no worker that was lost."""
+    status = {"name": "worker", "state": state, "restartCount": restarts}
+    assert bool(losses.removal(worker(deleted=True, containerStatuses=[status]), NOW)) is is_lost
+
+
 async def test_containers_that_end_before_their_pod(caplog: pytest.LogCaptureFixture) -> None:
     """A container's end, of which the pod says the reason only afterwards, is told once, with that reason."""
     status = {"name": "worker", "state": ended("Completed", 0, "21:03")}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from dask_kubernetes_helm import diagnosis, errors
 from dask_kubernetes_helm.diagnosis import pods
+from dask_kubernetes_helm.fronts.connected import ConnectedCluster
 from dask_kubernetes_helm.waiting.trouble import Trouble
 
 from .fakes import FakeKube, pod, waiting
@@ -208,3 +211,18 @@ async def test_the_log_of_the_life_that_ended(again: bool) -> None:
     assert finding is not None
     error = await Trouble(Kube(), "r").error(finding, {"p": crashing})  # type: ignore[arg-type]
     assert "it ended of this" in str(error)
+
+
+async def test_workers_are_known_while_a_scheduler_comes_back() -> None:
+    """Until a scheduler has told what it has, what the last one had is shown; a failed attempt leaves it."""
+    known = {"workers": {"tls://w": {"name": "w"}}}
+    comm = mock.AsyncMock()
+    comm.read.side_effect = [OSError("gone again"), {"workers": {}}]
+    cluster: Any = SimpleNamespace(
+        scheduler_info=dict(known), scheduler_comm=mock.Mock(live_comm=mock.AsyncMock(return_value=comm))
+    )
+    with pytest.raises(OSError, match="gone again"):
+        await ConnectedCluster._subscribe(cluster)
+    assert cluster.scheduler_info == known
+    assert await ConnectedCluster._subscribe(cluster) is comm
+    assert cluster.scheduler_info == {"workers": {}}

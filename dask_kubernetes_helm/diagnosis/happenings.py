@@ -27,6 +27,11 @@ def moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
 
 
+def began(state: Object) -> datetime | None:
+    """When a container in this state started; None where it has not."""
+    return moment(((state.get("running") or state.get("terminated")) or {}).get("startedAt"))
+
+
 def last(event: Object) -> datetime:
     """When it happened last."""
     texts = (

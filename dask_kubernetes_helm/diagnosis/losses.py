@@ -139,7 +139,7 @@ def removal(pod: Object, now: datetime) -> LostWorker | None:
         untold = EVICTED if status["phase"] == "Succeeded" else "Error"
         reason = _FAILURES.get(status.get("reason", ""), status.get("reason") or untold)
         return _lost(pod, _ended(pod) or now, reason, _unstopped(status.get("message")) or UNTOLD)
-    if not deleted:
+    if not deleted or not _has_run(pod):
         return None
     # Kubernetes adds the time that the pod has to end.
     asked = deleted - timedelta(seconds=metadata.get("deletionGracePeriodSeconds") or 0)
@@ -148,6 +148,12 @@ def removal(pod: Object, now: datetime) -> LostWorker | None:
             reason = _DISRUPTIONS.get(condition.get("reason", ""), EVICTED)
             return _lost(pod, asked, reason, _unstopped(condition.get("message")) or condition.get("reason", ""))
     return _lost(pod, asked, DELETED, "somebody has deleted the pod")
+
+
+def _has_run(pod: Object) -> bool:
+    """Whether there was a worker in it, as far as its status tells: who never was is not lost."""
+    states = [item for item in pod.get("status", {}).get("containerStatuses", []) if item["name"] == contract.WORKER]
+    return not states or any(item.get("restartCount") or happenings.began(item.get("state", {})) for item in states)
 
 
 def with_event(lost: LostWorker, pod: Object, events: Iterable[Object]) -> LostWorker:

@@ -114,8 +114,9 @@ class ConnectedCluster(Cluster):
     async def _subscribe(self) -> Any:
         comm = await self.scheduler_comm.live_comm()
         await comm.write({"op": "subscribe_worker_status"})
+        info = await comm.read()  # until it is here the last one is the best there is
         self.scheduler_info.clear()
-        self.scheduler_info.update(await comm.read())
+        self.scheduler_info.update(info)
         return comm
 
     @property

@@ -80,6 +80,19 @@ def fresh_namespace(*labels: str) -> Iterator[Namespace]:
         run("kubectl", "delete", "namespace", name, "--wait=false")
 
 
+def may(namespace: Namespace, account: str, verb: str, resource: str) -> None:
+    """Wait until the API server knows that a service account may."""
+    asked = {"namespace": namespace.name, "verb": verb, "resource": resource.partition(".")[0]}
+    asked["group"] = resource.partition(".")[2]
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {"user": f"system:serviceaccount:{namespace.name}:{account}", "resourceAttributes": asked},
+    }
+    ask = ("kubectl", "create", "-f", "-", "--output=jsonpath={.status.allowed}")
+    until(lambda: run(*ask, text=json.dumps(review)) == "true", 10)
+
+
 @pytest.fixture
 def namespace() -> Iterator[Namespace]:
     """A namespace for a test of its own."""

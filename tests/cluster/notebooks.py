@@ -6,6 +6,7 @@ Source: https://jupyter-client.readthedocs.io/en/stable/messaging.html
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from typing import Any
 
@@ -28,14 +29,16 @@ class Notebook:
         self._kernel = ""
 
     def status(self, page: str, *, with_token: bool = True) -> int:
-        """The HTTP status of a page."""
+        """The HTTP status of a page; 0 where nobody answers yet."""
 
         async def ask() -> int:
             headers = self._headers if with_token else {}
             async with aiohttp.ClientSession(headers=headers) as session, session.get(f"{self.url}{page}") as answer:
                 return answer.status
 
-        return asyncio.run(ask())
+        with contextlib.suppress(aiohttp.ClientConnectionError):
+            return asyncio.run(ask())
+        return 0
 
     def run(self, cell: str, timeout: float = 180) -> str:
         """What a cell prints; an error in it fails the test."""
@@ -67,7 +70,7 @@ async def _output(socket: aiohttp.ClientWebSocketResponse, request: str) -> str:
         if message["parent_header"].get("msg_id") != request:
             continue
         content = message["content"]
-        if message["msg_type"] == "stream":
+        if message["msg_type"] == "stream" and content["name"] == "stdout":
             printed += content["text"]
         assert message["msg_type"] != "error", "\n".join(content["traceback"])
         if message["msg_type"] == "status" and content["execution_state"] == "idle":

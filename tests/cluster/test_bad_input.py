@@ -22,7 +22,7 @@ from dask_kubernetes_helm import HelmCluster, errors
 from dask_kubernetes_helm.auth import KubeAuth, KubeConfig
 from tests.rig.pki import Authority
 
-from .conftest import Namespace, run, until
+from .conftest import Namespace, may, run, until
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def refuse(namespace: Namespace, image: str) -> Callable[..., str]:
         with pytest.raises(error) as caught:
             HelmCluster(**{**settled, **arguments})
         assert isinstance(caught.value, errors.HelmClusterError)
-        assert set() == namespace.objects()
+        until(lambda: namespace.objects() == set(), 20)  # Kubernetes collects what belonged to what is gone
         return str(caught.value)
 
     return refused
@@ -180,6 +180,7 @@ def test_no_permission(refuse, namespace: Namespace, image: str) -> None:
     namespace.kubectl(
         "create", "rolebinding", "more", "--role=dask-helm-more", f"--serviceaccount={namespace.name}:viewer"
     )
+    may(namespace, "viewer", "create", "deployments.apps")
     with HelmCluster(namespace=namespace.name, environment="ci", image=image, n_workers=0, auth=auth, quiet=True):
         assert namespace.get("deployments")
 
@@ -198,6 +199,7 @@ def test_no_permission_to_attach(namespace: Namespace) -> None:
     says(str(caught.value), command)
     run(*command.split())
     namespace.kubectl("create", "rolebinding", "list", "--role=dask", f"--serviceaccount={namespace.name}:nobody")
+    may(namespace, "nobody", "list", "deployments.apps")
     with pytest.raises(errors.ReleaseNotFoundError):
         HelmCluster.from_name("x", namespace=namespace.name, auth=auth, quiet=True)
 

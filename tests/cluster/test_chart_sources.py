@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Namespace, run
+from .conftest import Namespace, run, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,7 +63,7 @@ def check(make_cluster, namespace: Namespace, chart: str) -> None:
     with make_cluster(chart=chart, n_workers=1) as cluster:
         cluster.wait_for_workers(1, timeout=60)
         assert cluster._release.chart.startswith("dask-0.")
-    assert set() == namespace.objects()
+    until(lambda: namespace.objects() == set(), 20)
 
 
 def test_a_packed_chart(make_cluster, namespace: Namespace, archive: Path) -> None:

@@ -31,6 +31,7 @@ def test_the_life_of_a_cluster(make_classic, namespace: Namespace, mode: str) ->
     with Client(cluster) as client:
         client.wait_for_workers(2, timeout=90)
         assert client.submit(sum, [1, 2]).result() == 3
+        until(lambda: len(cluster.observed) == 2)  # it has a connection of its own
         assert f"KubeCluster({cluster.name}, '{cluster.scheduler_address}', workers=2" in repr(cluster)
         assert cluster.name in cluster._repr_html_()
         assert ":" in cluster.dashboard_link
@@ -43,7 +44,7 @@ def test_the_life_of_a_cluster(make_classic, namespace: Namespace, mode: str) ->
         logs = cluster.get_logs()
         assert {"Scheduler", *cluster.observed} <= set(logs)
         assert "Scheduler" in logs["Scheduler"]
-        assert "Registered to" in cluster.logs(pods[0])
+        until(lambda: "Registered to" in cluster.logs(pods[0]))
         assert set(cluster.logs()) == {"Scheduler", *cluster.observed}
         held = client.map(lambda x: x * 2, range(50))
         client.gather(held)

@@ -54,6 +54,12 @@ def calling(namespace: Namespace, client: dict[str, str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def in_force(namespace: Namespace, image: str) -> None:
+    """Wait until the API server refuses pods: it looks for what it is to heed now and then."""
+    tried = ["kubectl", "run", "tried", "--namespace", namespace.name, f"--image={image}", "--dry-run=server"]
+    until(lambda: subprocess.run(tried, capture_output=True, check=False).returncode, 30)
+
+
 def policy(namespace: Namespace) -> Iterator[dict[str, Any]]:
     """A policy that lets no pod of a namespace run, and what binds it."""
     front = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": f"{namespace.name}-owner"}}
@@ -86,6 +92,7 @@ async def test_a_webhook_that_refuses(
     words = (f"webhook {WEBHOOK} denies them: images must be signed", "ask who runs it")
     refusal = {"allowed": False, "status": {"code": 403, "message": "images must be signed"}}
     with webhook(tmp_path, lambda request: refusal) as client, applied(calling(namespace, client)):
+        in_force(namespace, image)
         await starts.fail("signed", namespace, Situation(errors.AdmissionError, words))
     print("\n".join(starts.table))
 
@@ -97,6 +104,7 @@ async def test_a_policy_that_refuses(image: str, namespace: Namespace, monkeypat
     with contextlib.ExitStack() as stack:
         for manifest in policy(namespace):
             stack.enter_context(applied(manifest))
+        in_force(namespace, image)
         await starts.fail("owned", namespace, Situation(errors.AdmissionError, words))
     print("\n".join(starts.table))
 
@@ -107,11 +115,14 @@ async def test_a_webhook_that_is_away(
     """A webhook that does not answer may come back: it is told while it is awaited, and is the cause in the end."""
     starts = Starts(image, monkeypatch)
     words = (f"webhook {WEBHOOK}, which has to admit them, does not answer", "connection refused", "has to mend it")
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        client = {"url": f"https://127.0.0.1:{probe.getsockname()[1]}/validate"}
     situation = Situation(errors.AdmissionError, words)
-    with applied(calling(namespace, client)), caplog.at_level(logging.WARNING):
-        error = await starts.fail("away", namespace, situation, timeout=15)
+    # Bound, so that nobody else listens there.
+    with socket.socket() as silent, caplog.at_level(logging.WARNING):
+        silent.bind(("127.0.0.1", 0))
+        client = {"url": f"https://127.0.0.1:{silent.getsockname()[1]}/validate"}
+        with applied(calling(namespace, client)):
+            in_force(namespace, image)
+            error = await starts.fail("away", namespace, situation, timeout=15)
     assert isinstance(error.__cause__, errors.AdmissionError)
     (told,) = [record for record in caplog.records if "release away:" in record.getMessage()]
     since = told.created - known(namespace, "away").timestamp()

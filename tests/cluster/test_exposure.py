@@ -120,6 +120,8 @@ def http_route() -> Any:
     kind = "crd/httproutes.gateway.networking.k8s.io"
     established = "jsonpath={.status.conditions[?(@.type=='Established')].status}"
     until(lambda: run("kubectl", "get", kind, "--output", established) == "True")
+    # A kind is established before it is served.
+    until(lambda: "httproutes" in run("kubectl", "api-resources", "--api-group=gateway.networking.k8s.io"))
     yield
     run("kubectl", "delete", kind)
 

@@ -43,7 +43,7 @@ def everything(namespace: Namespace) -> set[str]:
 
 
 def test_five_owners_killed(namespace: Namespace, image: str) -> None:
-    """Five processes with a release each are killed by -9: 15 + 30 s later nothing of any of them is left."""
+    """Five processes with a release each are killed by -9: in their absence all that is theirs goes."""
     owners = [
         subprocess.Popen(
             [sys.executable, "-c", SCRIPT, f"owned-{number}", namespace.name, image], stdout=subprocess.PIPE, text=True
@@ -58,7 +58,7 @@ def test_five_owners_killed(namespace: Namespace, image: str) -> None:
         os.kill(owner.pid, signal.SIGKILL)
         owner.communicate()
     killed = time.monotonic()
-    until(lambda: everything(namespace) == set(), timeout=TIMEOUT + 30)
+    until(lambda: everything(namespace) == set(), timeout=TIMEOUT + 60)
     assert time.monotonic() - killed > TIMEOUT - 6  # signs of life are given every 5 s
 
 
@@ -102,15 +102,15 @@ def test_somebody_elses_release_stays(namespace: Namespace, image: str) -> None:
 
 def test_sleep_and_wake(make_cluster, namespace: Namespace) -> None:
     """Idle workers go, results that are held keep one, and a client's work brings the others back."""
-    cluster = make_cluster(n_workers=3, values=[SMALL, {"lifecycle": {"idleTimeout": "8s"}}])
+    cluster = make_cluster(n_workers=3, values=[SMALL, {"lifecycle": {"idleTimeout": "15s"}}])
     cluster.wait_for_workers(3, timeout=60)
     with Client(cluster) as client:
         held = client.map(start_noted, range(6), pure=False, seconds=0)
         client.gather(held)
-        until(lambda: namespace.replicas() == 1, timeout=30)
+        until(lambda: namespace.replicas() == 1)
         assert client.gather(held) == list(range(6))
         del held
-        until(lambda: namespace.replicas() == 0, timeout=30)
+        until(lambda: namespace.replicas() == 0)
         until(lambda: not workers(client))
         assert client.submit(start_noted, 9, seconds=0).result(timeout=60) == 9
         assert namespace.replicas() == 3
@@ -120,7 +120,7 @@ def test_sleep_and_wake(make_cluster, namespace: Namespace) -> None:
 
 def test_idle_releases_are_removed(make_cluster, namespace: Namespace) -> None:
     """With idleAction uninstall idleness removes the release, whoever is connected; closing is quiet about it."""
-    lifecycle = {"idleTimeout": "5s", "idleAction": "uninstall"}
+    lifecycle = {"idleTimeout": "15s", "idleAction": "uninstall"}
     cluster = make_cluster(n_workers=1, values=[SMALL, {"lifecycle": lifecycle}])
     until(lambda: everything(namespace) == set(), timeout=60)
     cluster.close()

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 import warnings
@@ -24,6 +25,9 @@ from tests.rig.settings import Settings
 from .conftest import Namespace, until
 
 pytestmark = pytest.mark.alone
+
+#: Sockets that Dask leaves to the garbage collector, as pyproject.toml says.
+DASKS_OWN = "unclosed <ssl.SSLSocket"
 
 
 def test_the_readme_job(make_cluster, namespace: Namespace) -> None:
@@ -46,12 +50,17 @@ def test_the_readme_job(make_cluster, namespace: Namespace) -> None:
 def test_closing_leaves_nothing_in_python(make_cluster) -> None:
     """After close there is no thread, socket, child process or ResourceWarning more than before."""
     me = psutil.Process()
+
+    def counts() -> tuple[int, int, int]:
+        return threading.active_count(), len(me.net_connections()), len(me.children(recursive=True))
+
     make_cluster().close()  # what libraries keep for good after their first use is no leak
     gc.collect()
-    before = threading.active_count(), len(me.net_connections()), len(me.children(recursive=True))
+    before = counts()
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ResourceWarning)
+        warnings.filterwarnings("ignore", DASKS_OWN, ResourceWarning)
         with make_cluster() as cluster, Client(cluster) as client:
             client.submit(sum, [1, 2]).result()
         cluster.close()
@@ -59,14 +68,15 @@ def test_closing_leaves_nothing_in_python(make_cluster) -> None:
         gc.collect()
 
     assert [str(item.message) for item in caught if item.category is ResourceWarning] == []
-    after = threading.active_count(), len(me.net_connections()), len(me.children(recursive=True))
-    assert before == after
+    until(lambda: all(now <= then for now, then in zip(counts(), before, strict=True)), 10)
 
 
 def test_growing_is_one_api_call(make_cluster, namespace: Namespace) -> None:
     """scale() to more workers makes one request of ours, and helm makes none."""
     cluster = make_cluster(n_workers=1)
     cluster.wait_for_workers(1, timeout=60)
+    began = time.monotonic()
+    until(lambda: time.monotonic() > began + 2)  # what the wait has under way is no request of scale()
     with audit.count(Settings.from_environment(), namespace.name) as calls:
         cluster.scale(3)
     assert {agent: n for agent, n in calls.items() if agent in ("dask-kubernetes-helm", "Helm")} == {
@@ -78,6 +88,7 @@ def test_no_version_mismatch(make_cluster) -> None:
     """Client, scheduler and workers have the same versions, so nothing warns."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", DASKS_OWN, ResourceWarning)
         with make_cluster() as cluster, Client(cluster) as client:
             cluster.wait_for_workers(2, timeout=60)
             client.get_versions(check=True)
@@ -105,8 +116,10 @@ def test_the_dashboard_is_reached(make_cluster, monkeypatch: pytest.MonkeyPatch)
         except urllib.error.HTTPError as soon:
             with soon:
                 return b"" if soon.headers["Refresh"] == "1" else b"refused"
+        except OSError:
+            return b""
 
-    assert b"Dask" in until(page, timeout=10)
+    assert b"Dask" in until(page)
     monkeypatch.setenv("PREFIX", "/hub/")
     with dask.config.set({"distributed.dashboard.link": "{PREFIX}proxy/{port}/status"}):
         assert f"/hub/proxy/{cluster.connection.dashboard_port}/status" == cluster.dashboard_link

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 
 import pytest
@@ -51,16 +52,15 @@ async def everything(stream: PortStream) -> bytes:
 async def listening(kube: Kube, pod: str) -> None:
     """Until the server listens, which Kubernetes doesn't know of."""
     while True:
-        stream = await kube.dial(pod, 9000)
-        try:
-            await stream.write(b"?")
-            await stream.read()
-        except KubernetesError:
-            continue
-        else:
-            return
-        finally:
-            stream.abort()
+        with contextlib.suppress(KubernetesError, OSError, asyncio.TimeoutError):
+            stream = await kube.dial(pod, 9000)
+            try:
+                await stream.write(b"?")
+                await stream.read()
+                return
+            finally:
+                stream.abort()
+        await asyncio.sleep(0.1)
 
 
 @pytest.mark.parametrize("protocol", [TUNNEL, CHANNELS])

@@ -10,7 +10,7 @@ import pytest
 
 from dask_kubernetes_helm import HelmCluster, KubeAuth
 
-from .conftest import Namespace, run
+from .conftest import Namespace, run, until
 from .test_auth import own, pem
 from .workload import SMALL
 
@@ -53,7 +53,7 @@ def test_a_right_that_is_missing(cluster: HelmCluster, namespace: Namespace, tmp
         namespace.kubectl(
             "create", "rolebinding", "more", "--role=dask-helm-more", f"--serviceaccount={namespace.name}:guest"
         )
-        assert guest.permissions().ok
+        until(lambda: guest.permissions().ok, 10)  # an API server learns of a binding a moment later
         guest.scale(2)
 
 

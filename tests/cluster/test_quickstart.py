@@ -57,6 +57,7 @@ print(array.mean().compute())  # Should print 1.0
 """
 
 
+@pytest.mark.alone  # its workers ask for whole nodes
 @pytest.mark.parametrize("mode", ["remote", "local"])
 def test_quickstart(namespace: Namespace, image: str, tmp_path: Path, mode: str) -> None:
     """It prints 1.0 in both modes, has the spec's label on its workers, and leaves nothing when the script ends."""

@@ -14,7 +14,7 @@ import pytest
 from dask_kubernetes_helm import HelmCluster, errors
 from dask_kubernetes_helm.auth import KubeAuth
 
-from .conftest import Namespace, run
+from .conftest import Namespace, may, run
 
 CANARY = f"canary-{uuid.uuid4().hex}"
 
@@ -44,6 +44,7 @@ def token(namespace: Namespace) -> str:
         "create", "rolebinding", "canary", "--clusterrole=admin", f"--serviceaccount={namespace.name}:canary"
     )
     namespace.own.add("serviceaccount/canary")
+    may(namespace, "canary", "create", "deployments.apps")
     return namespace.kubectl("create", "token", "canary").strip()
 
 

@@ -72,7 +72,8 @@ def test_a_worker_over_its_disk(make_cluster, namespace: Namespace, caplog: pyte
     print(loss)
     assert since < TOLD
     assert 'EmptyDir volume "dask-scratch" exceeds the limit "20Mi"' in loss.message
-    assert loss.message in text
+    # The event tells it, too, and at times nothing else does.
+    assert loss.message in text or losses.UNTOLD in text
 
 
 @contextlib.contextmanager
@@ -81,6 +82,8 @@ def seats(number: int) -> Iterator[None]:
     path = "/status/capacity/" + SEAT.replace("/", "~1")
     patch = ["kubectl", "patch", "node", "node-1", "--subresource=status", "--type=json", "--patch"]
     run(*patch, json.dumps([{"op": "add", "path": path, "value": str(number)}]))
+    read = ("kubectl", "get", "node", "node-1", "--output=jsonpath={.status.allocatable}")
+    until(lambda: SEAT in run(*read))  # the kubelet makes it so with its next status
     try:
         yield
     finally:
@@ -117,7 +120,7 @@ def test_a_worker_that_is_displaced(
     with seats(2), applied(priority(low, -1000)), applied(priority(high, -500)):
         cluster = make_cluster(n_workers=2, values=[SMALL, taken])
         with Client(cluster) as client, caplog.at_level(logging.WARNING):
-            cluster.wait_for_workers(2, timeout=60)
+            cluster.wait_for_workers(2, timeout=120)
             names = {pod["metadata"]["name"] for pod in namespace.get("pods", WORKERS)}
             futures = client.map(start_noted, range(60), seconds=0.2, pure=False)
             until(lambda: len(started(client)) > 10)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Namespace, run
+from .conftest import Namespace, run, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,5 +38,5 @@ def test_the_wheel_does_the_demo(
     for words in ("result: 1.0", "scaled 2 -> 4", "scaled 4 -> 1", "done, nothing left"):
         assert words in told
     assert re.search(r"dashboard: http://127\.0\.0\.1:\d+/status", told)
-    assert set() == namespace.objects()
+    until(lambda: namespace.objects() == set(), 20)
     assert str(ROOT) not in run(python, "-c", "import dask_kubernetes_helm; print(dask_kubernetes_helm.__file__)")

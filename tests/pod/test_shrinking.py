@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -252,6 +253,24 @@ async def test_a_wrong_victim_is_mended(scheduler: Scheduler, start: Any) -> Non
     assert (done["outcome"], done["to"]) == ("done", 2)
     assert mended["outcome"] == "mended"
     assert f"deleted {wrong.name} instead of {chosen.name}" in mended["why"]
+
+
+async def test_a_newcomer_is_no_wrong_victim(scheduler: Scheduler, start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who registers once all have been counted may be ended with those that were emptied; nobody is put back for it."""
+    monkeypatch.setattr(shrinking, "_ARRIVAL", 60.0)  # it has no time to be emptied as well
+    workers = [await start() for _ in range(3)]
+    state = await begin(scheduler, 2)
+    (chosen,) = [worker for worker in workers if worker.name in state["leaving"]]
+    await ask(scheduler, "scaling_look", number="1")
+    late = await start()
+    desk = scheduler.plugins["dask-kubernetes-helm"]
+    shrink = desk._shrinks["1"]
+    await ask(scheduler, "scaling_end", number="1", outcome="done", replicas=2, calls=3)
+    await late.close()
+    await asyncio.sleep(3 * shrinking._INTERVAL)
+    await chosen.close()
+    await until(lambda: shrink.is_over)
+    assert [entry["outcome"] for entry in desk.journal.entries] == ["done"]
 
 
 async def test_kubernetes_may_take_its_time(scheduler: Scheduler, start: Any, monkeypatch: pytest.MonkeyPatch) -> None:

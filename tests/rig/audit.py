@@ -16,7 +16,7 @@ import contextlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from datetime import datetime, timezone
 from typing import Any, TextIO
 
@@ -45,14 +45,19 @@ def _opened(cluster: Settings, stack: contextlib.ExitStack) -> list[TextIO]:
 
 
 def calls_by_user_agent(
-    entries: Iterable[dict[str, Any]], since: datetime, until: datetime, namespace: str | None = None
+    entries: Iterable[dict[str, Any]],
+    since: datetime,
+    until: datetime,
+    namespace: str | None = None,
+    without: Container[str] = (),
 ) -> Counter[str]:
-    """Requests received in a span of time, by the first word of their user agent."""
+    """Requests received in a span of time, by the first word of their user agent; those of some subresources aside."""
     counted: Counter[str] = Counter()
     seen: set[str] = set()
     for entry in entries:
         received = datetime.fromisoformat(entry["requestReceivedTimestamp"].replace("Z", "+00:00"))
-        inside = namespace is None or entry.get("objectRef", {}).get("namespace") == namespace
+        about = entry.get("objectRef", {})
+        inside = namespace in (None, about.get("namespace")) and about.get("subresource") not in without
         # A watch is logged when it begins and when it ends.
         if since <= received <= until and inside and entry["auditID"] not in seen:
             seen.add(entry["auditID"])
@@ -61,9 +66,9 @@ def calls_by_user_agent(
 
 
 @contextlib.contextmanager
-def count(cluster: Settings, namespace: str | None = None) -> Iterator[Counter[str]]:
+def count(cluster: Settings, namespace: str | None = None, without: Container[str] = ()) -> Iterator[Counter[str]]:
     """Count the calls that are made inside the context; the counter is filled when it ends."""
     counter: Counter[str] = Counter()
     since = datetime.now(timezone.utc)
     yield counter
-    counter.update(calls_by_user_agent(events(cluster), since, datetime.now(timezone.utc), namespace))
+    counter.update(calls_by_user_agent(events(cluster), since, datetime.now(timezone.utc), namespace, without))

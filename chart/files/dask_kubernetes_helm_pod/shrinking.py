@@ -78,6 +78,7 @@ class Shrink:
         self.leaving: dict[str, tuple[str, ...]] = {}
         self.kept: list[policy.Kept] = []
         self.departed: set[str] = set()
+        self._counted: set[str] | None = None
         self._changed = asyncio.Event()
         self._began = self._heard = monotonic()
         self._task = asyncio.ensure_future(self._run())
@@ -160,9 +161,10 @@ class Shrink:
             await asyncio.wait([waiting], timeout=seconds)
             waiting.cancel()
         workers = (self._scheduler.workers.get(address) for address in self.addresses)
+        self._counted = set(facts.in_service(self._scheduler, self.order.group))
         return {
             "phase": self.phase,
-            "in_service": len(facts.in_service(self._scheduler, self.order.group)),
+            "in_service": len(self._counted),
             "leaving": sorted(self.leaving),
             "kept": [asdict(kept) for kept in self.kept],
             "tasks": sum(len(worker.processing) for worker in workers if worker),
@@ -201,7 +203,9 @@ class Shrink:
 
     async def _settle(self) -> None:
         """Wait until those that were to leave are gone; who is left because another went is put back into service."""
+        # Who has come since whoever patches has last looked was not Ready then, and may go as who was emptied does.
         others = set(facts.in_service(self._scheduler, self.order.group))
+        others &= others if self._counted is None else self._counted
         fewest, deadline = len(self.leaving), monotonic() + SETTLING
         while monotonic() < deadline:
             present = facts.members(self._scheduler, self.order.group)
