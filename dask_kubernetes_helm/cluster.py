@@ -36,7 +36,7 @@ class HelmCluster(ElasticCluster):
     namespace : str, optional
         By default ``kubernetes.namespace``, else the pod's or the kubeconfig context's, else ``default``.
     environment : str, optional
-        Name of a packaged values file (local, ci, production), or of one in the folder
+        Name of a packaged values file (docs/environments.md: local, ci, production...), or of one in the folder
         ``kubernetes.environments``.
     values : path, mapping, or list of them, optional
         Values on top of the environment's; later ones win. Files that end with ``.j2`` are Jinja2 templates over

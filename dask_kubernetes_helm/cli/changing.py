@@ -31,7 +31,7 @@ _FILES = click.option(
     help="A values file, `-` for standard input; several times, later ones win.",
 )
 _SET = click.option(
-    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="One value, as YAML; comes before files. Several times."
+    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="One value, as YAML; wins over files. Several times."
 )
 _CHART = click.option("--chart", metavar="CHART", help="A folder, a .tgz, repo/chart or oci://...; by default our own.")
 _DRY = click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")

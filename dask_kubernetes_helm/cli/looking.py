@@ -166,7 +166,7 @@ def logs(
     follow: bool,
     output: str,
 ) -> None:
-    """Print the logs of the release NAME, each line with its pod where there are several.
+    """Print the logs of the release NAME, each line with its pod where there are several or it goes on.
 
     \b
     Examples:

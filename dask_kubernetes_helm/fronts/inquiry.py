@@ -112,8 +112,8 @@ class Inquiry(Cluster):
         Examples
         --------
         >>> cluster.lost_workers()  # doctest: +SKIP
-        WHEN                       WORKER                       REASON     MESSAGE
-        2026-11-26 21:00:00+00:00  demo-worker-default-5d4f-x7  OOMKilled  killed for its memory; its limit is 2Gi
+        WHEN                       WORKER                    REASON     MESSAGE
+        2026-11-26 21:00:00+00:00  demo-dask-worker-5d4f-x7  OOMKilled  killed for its memory; its limit is 2Gi
         """
         return self.sync(self._lost_workers)
 

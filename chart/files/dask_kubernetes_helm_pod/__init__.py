@@ -7,6 +7,7 @@ package that installs releases. The modules, from plain data to the outside::
     policy      who leaves (pure)
     adaptive    how many pods a group should have (pure)
     tidying     when a release is put to sleep or removed (pure)
+    facts       what a live scheduler knows of a group's pods
     settings    what the chart tells the agent (plain data)
     retiring    a worker emptied and put back into service, on a live scheduler
     shrinking   a worker group made smaller: one at a time, undone where nobody goes on
