@@ -17,12 +17,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from dask_kubernetes_helm import config, contract
+from dask_kubernetes_helm import config, contract, deadlines
 from dask_kubernetes_helm.chartvalues import schema
 from dask_kubernetes_helm.chartvalues.values import Layer, merge
 from dask_kubernetes_helm.connections.certificates import Certificates
 from dask_kubernetes_helm.diagnosis import rollouts
-from dask_kubernetes_helm.errors import ApiUnreachableError, ReleaseExistsError, StartTimeoutError
+from dask_kubernetes_helm.errors import ApiUnreachableError, HelmClusterError, ReleaseExistsError, StartTimeoutError
 from dask_kubernetes_helm.helmcli.helm import Helm
 from dask_kubernetes_helm.kubeapi.kube import Kube
 from dask_kubernetes_helm.releases import namesakes, ownership, preflight
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 #: Seconds that the pods of a removed release may take to end.
 _REMOVAL_TIMEOUT = 90.0
-#: Seconds in which a request of a helm that was ended may still arrive.
+#: Seconds in which a request that was under way as its sender was ended may still arrive.
 _LATE = 1.5
 
 
@@ -103,7 +103,7 @@ class ManagedRelease(Release):
 
     async def _install(self, helm: Helm, chart: Path, values: dict[str, Any], plan: Plan) -> None:
         """Install, and have everything belong to an owner of ours, Helm's record included."""
-        self.owner = owner = await ownership.create(self.kube, self.name, bound=plan.bound)
+        self.owner = owner = await self._own(bound=plan.bound)
         await ownership.sweep(self.kube, self.name)
         mine: dict[str, Any] = {"owner": {"name": owner.name, "uid": owner.uid}}
         alone = config.get("no-client-timeout") if plan.bound and permissions.has_agent(values) else None
@@ -118,6 +118,16 @@ class ManagedRelease(Release):
             await ownership.remove(self.kube, owner)
             raise (await namesakes.taken(self.kube, self.name)).concerning(self.name, self.namespace) from error
         await ownership.adopt_records(self.kube, self.name, owner)
+
+    async def _own(self, *, bound: bool) -> ownership.Owner:
+        """Make the owner. Where that is cancelled it may be made all the same, so it is waited for, to be removed."""
+        making = asyncio.ensure_future(ownership.create(self.kube, self.name, bound=bound))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            with contextlib.suppress(HelmClusterError, asyncio.TimeoutError):
+                self.owner = await deadlines.within(making, _LATE)
+            raise
 
     async def _certify(self, certificates: Certificates | None, owner: ownership.Owner) -> dict[str, Any]:
         """Put certificates where the pods find them; the chart's values for that."""

@@ -58,6 +58,13 @@ class Namespace:
         names = self.kubectl("get", kinds, "--output=name").split()
         return set(names) - self.own
 
+    def empties(self, timeout: float = 20, kinds: str = KINDS) -> None:
+        """Wait until nothing of a release is in it: Kubernetes collects what belonged to what is gone."""
+        deadline = time.monotonic() + timeout
+        while left := self.objects(kinds):
+            assert time.monotonic() < deadline, f"still there after {timeout} s: {sorted(left)}"
+            time.sleep(0.1)
+
     def get(self, kind: str, selector: str = "") -> list[dict[str, Any]]:
         return list(json.loads(self.kubectl("get", kind, f"--selector={selector}", "--output=json"))["items"])
 

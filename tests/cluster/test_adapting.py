@@ -102,7 +102,7 @@ def test_python_killed_half_way(make_cluster, namespace: Namespace, image: str) 
         assert client.submit(start_noted, 60, seconds=0).result(timeout=60) == 60
     with HelmCluster.from_name("burst", namespace=namespace.name, quiet=True, shutdown_on_close=True):
         pass
-    until(lambda: namespace.objects() == set(), timeout=60)
+    namespace.empties(60)
 
 
 def test_helm_alone(namespace: Namespace, image: str) -> None:

@@ -96,7 +96,7 @@ def test_a_plugins_token_ends(make_cluster, namespace: Namespace, tmp_path: Path
         assert "Scheduler" in cluster.get_logs()
         assert before.submit(sum, [5, 6]).result() == 11
     cluster.close()
-    until(lambda: not namespace.objects())
+    namespace.empties(60)
 
 
 @contextlib.asynccontextmanager
@@ -153,4 +153,4 @@ def test_a_cluster_with_explicit_credentials(make_cluster, namespace: Namespace,
     made = make_cluster(auth=[KubeConfig(tmp_path / "missing"), way], n_workers=1, values=SMALL)
     with made, Client(made) as client:
         assert client.submit(sum, [1, 2]).result() == 3
-    until(lambda: not namespace.objects())
+    namespace.empties(60)

@@ -34,7 +34,7 @@ def refuse(namespace: Namespace, image: str) -> Callable[..., str]:
         with pytest.raises(error) as caught:
             HelmCluster(**{**settled, **arguments})
         assert isinstance(caught.value, errors.HelmClusterError)
-        until(lambda: namespace.objects() == set(), 20)  # Kubernetes collects what belonged to what is gone
+        namespace.empties()
         return str(caught.value)
 
     return refused
@@ -445,4 +445,4 @@ def test_removed_by_somebody_else(make_cluster, namespace: Namespace) -> None:
     cluster.close()
     print(f"closed in {time.monotonic() - began:.1f} s")
     assert time.monotonic() - began <= 5
-    until(lambda: not namespace.objects())
+    namespace.empties(60)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Namespace, run, until
+from .conftest import Namespace, run
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,7 +63,7 @@ def check(make_cluster, namespace: Namespace, chart: str) -> None:
     with make_cluster(chart=chart, n_workers=1) as cluster:
         cluster.wait_for_workers(1, timeout=60)
         assert cluster._release.chart.startswith("dask-0.")
-    until(lambda: namespace.objects() == set(), 20)
+    namespace.empties()
 
 
 def test_a_packed_chart(make_cluster, namespace: Namespace, archive: Path) -> None:

@@ -59,7 +59,7 @@ def test_the_life_of_a_cluster(make_classic, namespace: Namespace, mode: str) ->
         until(lambda: namespace.replicas() == 1)
     cluster.close()
     cluster.close()
-    until(lambda: namespace.objects(ALL) == set())
+    namespace.empties(60, ALL)
 
 
 @MODES
@@ -102,7 +102,7 @@ def test_security_takes_effect(make_classic, namespace: Namespace, mode: str) ->
         with pytest.raises((OSError, TypeError)):
             Client(address, timeout=3)
     cluster.close()
-    until(lambda: namespace.objects(ALL) == set())
+    namespace.empties(60, ALL)
 
 
 def test_a_template_in_the_configuration(make_classic, namespace: Namespace, image: str, tmp_path, monkeypatch) -> None:
@@ -211,7 +211,7 @@ def test_a_local_scheduler(make_classic, namespace: Namespace) -> None:
 def test_idle_clusters_end(make_classic, namespace: Namespace) -> None:
     """With idle_timeout a remote cluster that has nothing to do is removed, rather than its scheduler restarted."""
     cluster = make_classic(n_workers=1, idle_timeout="5 seconds")
-    until(lambda: namespace.objects(ALL) == set(), timeout=90)
+    namespace.empties(90, ALL)
     cluster.close()
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from .conftest import KINDS, Namespace, small_pod, until
+from .conftest import KINDS, Namespace, small_pod
 
 SCRIPT = """
 import json, sys, time
@@ -43,5 +43,5 @@ def test_five_killed_in_each_mode(namespace: Namespace, image: str) -> None:
         os.kill(owner.pid, signal.SIGKILL)
         owner.communicate()
     killed = time.monotonic()
-    until(lambda: namespace.objects(f"{KINDS},roles,rolebindings,poddisruptionbudgets") == set(), ABSENCE + CLEANING)
+    namespace.empties(ABSENCE + CLEANING, f"{KINDS},roles,rolebindings")
     assert time.monotonic() - killed > ABSENCE - 10

@@ -10,7 +10,7 @@ from distributed import Client
 
 from dask_kubernetes_helm import HelmCluster
 
-from .conftest import Namespace, until
+from .conftest import Namespace
 from .workload import SMALL
 
 #: ci is what nearly all other tests have.
@@ -33,4 +33,4 @@ def test_an_environment(namespace: Namespace, image: str, environment: str) -> N
     with HelmCluster(environment=environment, values=values, **settled) as cluster, Client(cluster) as client:
         cluster.wait_for_workers(1, timeout=60)
         assert ones(1000).mean().compute(scheduler=client) == 1.0
-    until(lambda: namespace.objects() == set(), 20)
+    namespace.empties()

@@ -114,7 +114,7 @@ def test_upgrade_through_python(make_cluster, namespace: Namespace, binary: str)
         cluster.upgrade({"worker": {"replicas": 1}})
         assert namespace.replicas() == 1
         cluster.close()
-    until(lambda: not namespace.objects())
+    namespace.empties(60)
 
 
 def test_release_named_like_dasks_own_variables(helm, namespace: Namespace) -> None:

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from .conftest import Namespace, until
+from .conftest import Namespace
 
 #: Seconds, several times what it takes: other tests run beside. A grace period would be longer.
 AT_ONCE = 10
@@ -90,4 +90,4 @@ def test_ctrl_c(namespace: Namespace, image: str, script: str, moment: str, told
     assert "Traceback" not in shown
     assert took <= AT_ONCE
     # Pods that were just being made may take their grace period, which is a minute.
-    until(lambda: not namespace.objects(), timeout=90)
+    namespace.empties(90)

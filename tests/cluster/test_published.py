@@ -117,7 +117,7 @@ def test_python_installs_from_a_registry(
         with make_cluster(chart=f"oci://{address}/charts/dask", n_workers=1) as cluster:
             run("helm", "test", cluster.name, "--namespace", namespace.name, "--timeout", "150s")
             assert cluster._release.chart == f"dask-{changelog.newest().version}"
-    until(lambda: namespace.objects() == set(), timeout=30)
+    namespace.empties(30)
 
 
 def test_a_registry_without_tls(make_cluster, tmp_path: Path, archive: Path) -> None:

@@ -78,4 +78,4 @@ def test_quickstart(namespace: Namespace, image: str, tmp_path: Path, mode: str)
     assert printed.splitlines()[-1:] == ["1.0"], f"{printed}\n{said}"
     assert "Traceback" not in said, said
     assert process.returncode == 0
-    until(lambda: namespace.objects(f"{KINDS},roles,rolebindings,poddisruptionbudgets") == set())
+    namespace.empties(60, f"{KINDS},roles,rolebindings")

@@ -16,7 +16,7 @@ from tests.rig import audit
 from tests.rig.settings import Settings
 
 from . import inside
-from .conftest import KINDS, Namespace, run, small_pod, until
+from .conftest import KINDS, Namespace, run, small_pod
 
 LIFE = """
 import json, os, time
@@ -105,12 +105,12 @@ def test_the_life_under_the_least_role(namespace: Namespace, image: str, tmp_pat
     inside.account(namespace, mode)
     log = _outside(namespace, tmp_path, mode, image)
     assert log.split() == ["ROUTE", *{"remote": ["port-forward"], "local": ["this", "process"]}[mode], "LEFT"]
-    until(lambda: namespace.objects(EVERYTHING) == set())
+    namespace.empties(60, EVERYTHING)
     inside.start(namespace, image, LIFE, MODE=mode, IN=namespace.name, SPEC=json.dumps(small_pod(image)))
     log = inside.log_at_end(namespace)
     assert log.split()[-1] == "LEFT", log
     assert {"remote": "ROUTE in-cluster DNS", "local": "ROUTE this process"}[mode] in log
-    until(lambda: namespace.objects(EVERYTHING) == set())
+    namespace.empties(60, EVERYTHING)
     rules = yaml.safe_load(run(sys.executable, "-m", "dask_kubernetes_helm", "rbac", "--mode", mode))["rules"]
     granted = {
         (verb, group, resource)

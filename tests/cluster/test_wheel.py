@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Namespace, run, until
+from .conftest import Namespace, run
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,5 +38,5 @@ def test_the_wheel_does_the_demo(
     for words in ("result: 1.0", "scaled 2 -> 4", "scaled 4 -> 1", "done, nothing left"):
         assert words in told
     assert re.search(r"dashboard: http://127\.0\.0\.1:\d+/status", told)
-    until(lambda: namespace.objects() == set(), 20)
+    namespace.empties()
     assert str(ROOT) not in run(python, "-c", "import dask_kubernetes_helm; print(dask_kubernetes_helm.__file__)")
