@@ -173,12 +173,12 @@ def test_two_clusters_share_nothing() -> None:
 
 
 def test_calls_are_counted_by_agent_in_a_span_and_a_namespace() -> None:
-    """Only requests received within the span and the namespace count, each under its agent's first word."""
+    """Only requests received within the span, of the namespace and of what is counted, by their agent's first word."""
 
-    def entry(agent: str, second: int, namespace: str = "here") -> dict[str, object]:
+    def entry(agent: str, second: int, namespace: str = "here", **about: str) -> dict[str, object]:
         received = f"2026-01-01T00:00:{second:02}.000000Z"
         request = {"auditID": uuid.uuid4().hex, "requestReceivedTimestamp": received}
-        return {**request, "userAgent": agent, "objectRef": {"namespace": namespace}}
+        return {**request, "userAgent": agent, "objectRef": {"namespace": namespace, **about}}
 
     entries = [
         entry("kubectl/v1.34 (linux)", 9),
@@ -187,10 +187,12 @@ def test_calls_are_counted_by_agent_in_a_span_and_a_namespace() -> None:
         entry("Helm/4", 15),
         entry("Helm/4", 15, "elsewhere"),
         entry("Helm/4", 21),
+        entry("mine", 15, subresource="portforward"),
     ]
     since, until = (datetime(2026, 1, 1, 0, 0, second, tzinfo=timezone.utc) for second in (10, 20))
-    assert calls_by_user_agent(entries, since, until, "here") == {"kubectl": 2, "Helm": 1}
-    assert calls_by_user_agent(entries, since, until) == {"kubectl": 2, "Helm": 2}
+    assert calls_by_user_agent(entries, since, until, "here") == {"kubectl": 2, "Helm": 1, "mine": 1}
+    assert calls_by_user_agent(entries, since, until, "here", ["portforward"]) == {"kubectl": 2, "Helm": 1}
+    assert calls_by_user_agent(entries, since, until) == {"kubectl": 2, "Helm": 2, "mine": 1}
 
 
 def test_no_request_is_missed_where_the_audit_log_is_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
