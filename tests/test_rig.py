@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -170,6 +172,35 @@ def test_two_clusters_share_nothing() -> None:
         assert {mine.namespace, mine.link, mine.address, mine.pods, mine.cgroup}.isdisjoint(
             {other.namespace, other.link, other.address, other.pods, other.cgroup}
         )
+
+
+#: Listens, and takes its time to end: with many threads, and memory to be given back.
+LISTENER = """
+import socket, sys, threading, time
+listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+held = bytearray(300 << 20)
+for _ in range(60):
+    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+print("listens", flush=True)
+time.sleep(60)
+"""
+
+
+def test_who_has_ended_holds_no_port(tmp_path: Path) -> None:
+    """As soon as a daemon that was killed counts as gone, another may listen where it did."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    daemon = Daemon("thing", [sys.executable, "-c", LISTENER, str(port)], tmp_path, tmp_path / "log")
+    daemon.start()
+    deadline = time.monotonic() + 30
+    while daemon.tail() != "listens":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    daemon.signal(signal.SIGKILL)
+    while daemon.pid():
+        assert time.monotonic() < deadline
+    socket.create_server(("127.0.0.1", port)).close()
+    daemon.stop()
 
 
 def test_calls_are_counted_by_agent_in_a_span_and_a_namespace() -> None:

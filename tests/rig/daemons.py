@@ -106,13 +106,14 @@ class Daemon:
 def began(pid: int) -> int | None:
     """When a process began, in clock ticks since boot; None when there is no such process, or only its remains.
 
-    Source: proc(5), /proc/pid/stat, fields 3 and 22.
+    One that is killed is a zombie while its other threads still end, and with them its sockets are still open.
+    Source: proc(5), /proc/pid/stat, fields 3, 20 and 22.
     """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    return None if fields[0] == "Z" else int(fields[19])
+    return None if fields[0] == "Z" and int(fields[17]) <= 1 else int(fields[19])
 
 
 def _reap() -> None:
