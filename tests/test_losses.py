@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dask_kubernetes_helm.diagnosis import losses
+from dask_kubernetes_helm.diagnosis import accounting, losses
 from dask_kubernetes_helm.errors import ForbiddenError, KubernetesError
 from dask_kubernetes_helm.kubeapi import following
 from dask_kubernetes_helm.waiting import losing
@@ -107,7 +107,7 @@ def test_who_displaced_a_worker(related: dict[str, str] | None, message: str) ->
     told = {**event("Preempted", message="Preempted by pod 1db63f9e on node n1"), "related": related}
     seen = losses.removal(going, NOW)
     assert seen is not None
-    (lost,) = losses.account([seen], losses.by_events([told], GROUPS, [going]))
+    (lost,) = accounting.account([seen], losses.by_events([told], GROUPS, [going]))
     assert (lost.reason, lost.message, lost.when) == (losses.PREEMPTED, message, seen.when)
 
 
@@ -141,6 +141,8 @@ def test_pods_that_never_had_a_worker(state: dict[str, Any], restarts: int, *, i
     """Who is deleted before a process has run in it is no worker that was lost."""
     status = {"name": "worker", "state": state, "restartCount": restarts}
     assert bool(losses.removal(worker(deleted=True, containerStatuses=[status]), NOW)) is is_lost
+    assert losses.removal(worker(deleted=True, containerStatuses=[{**status, "lastState": ended()}]), NOW)
+    assert losses.removal(worker(deleted=True, phase="Pending"), NOW) is None
 
 
 async def test_containers_that_end_before_their_pod(caplog: pytest.LogCaptureFixture) -> None:
@@ -156,6 +158,31 @@ async def test_containers_that_end_before_their_pod(caplog: pytest.LogCaptureFix
     assert [record.getMessage() for record in caplog.records] == [
         f"release demo: worker {NAME} was lost: Evicted: low on memory"
     ]
+
+
+@pytest.mark.parametrize(
+    ("phase", "conditions", "reason", "message"),
+    [
+        ("Succeeded", [("TerminationByKubelet", "low on memory. ")], losses.EVICTED, "low on memory"),
+        ("Failed", [("DeletionByPodGC", "its node is gone")], losses.NODE_GONE, "its node is gone"),
+        ("Failed", [], "Error", losses.UNTOLD),
+        ("Succeeded", [], losses.EVICTED, losses.UNTOLD),
+    ],
+)
+def test_pods_that_ended_without_a_reason(
+    phase: str, conditions: list[tuple[str, str]], reason: str, message: str
+) -> None:
+    """Where its status has no reason, a condition has it, or nothing; with an event or without, it is told once."""
+    told = [{"type": "DisruptionTarget", "status": "True", "reason": why, "message": said} for why, said in conditions]
+    item = worker(phase=phase, conditions=told)
+    seen = losses.removal(item, NOW)
+    assert seen is not None
+    assert (seen.reason, seen.message) == (reason, message)
+    (lost,) = accounting.account([seen], losses.by_events([event("Evicted", message="full")], GROUPS, [item]))
+    assert lost.message == (message if conditions else "full")
+    # Its node is gone, and with it the pod.
+    (lost,) = accounting.account([seen], losses.by_events([event("Killing")], GROUPS, []))
+    assert lost.reason == reason
 
 
 @pytest.mark.parametrize(
@@ -181,7 +208,7 @@ async def test_pods_that_ended_well(
     seen = losses.removal(pod, NOW)
     assert seen is not None
     if isinstance(told, list):  # by who has watched nothing
-        (known,) = losses.account([seen], losses.by_events(told, GROUPS, [pod]))
+        (known,) = accounting.account([seen], losses.by_events(told, GROUPS, [pod]))
         assert (known.reason, known.message) == (reason, message)
 
 
@@ -228,9 +255,9 @@ def test_the_journal_knows_who_scaled() -> None:
     """What a watch saw as deleted was scaled down, where the journal says so; when it is seen counts."""
     seen = losses.removal(worker(deleted=True), NOW)
     assert seen is not None
-    (lost,) = losses.account([seen], [], JOURNAL)
+    (lost,) = accounting.account([seen], [], JOURNAL)
     assert (lost.reason, lost.message, lost.when) == (losses.SCALED_DOWN, "scale(1) by ada@lab", seen.when)
-    (alone,) = losses.account([], [], JOURNAL)
+    (alone,) = accounting.account([], [], JOURNAL)
     assert (alone.reason, alone.group, alone.when.second) == (losses.SCALED_DOWN, "big", 1)
 
 
@@ -239,18 +266,22 @@ LOST = st.builds(
     losses.LostWorker,
     name=st.sampled_from("abc"), pod=st.sampled_from("abc"), group=st.just("default"),
     when=st.datetimes(timezones=st.just(timezone.utc)), reason=st.sampled_from([*WORDS, "OOMKilled", "Error"]),
-    message=st.just("m"),
+    message=st.sampled_from(["m", losses.UNTOLD]),
 )  # fmt: skip
+
+
+def is_removal(lost: losses.LostWorker) -> bool:
+    return lost.reason in WORDS or lost.message == losses.UNTOLD
 
 
 @given(st.lists(LOST), st.lists(LOST), st.lists(st.sampled_from("abc")))
 def test_one_account(seen: list[losses.LostWorker], told: list[losses.LostWorker], left: list[str]) -> None:
     """Each pod goes once, whoever tells of it; misfortune is never taken for intent; all is in order of time."""
-    found = losses.account(seen, told, [{"time": "2026-11-26T21:00:00+00:00", "left": left}])
+    found = accounting.account(seen, told, [{"time": "2026-11-26T21:00:00+00:00", "left": left}])
     assert found == sorted(found, key=lambda lost: lost.when)
-    gone = [lost for lost in found if lost.reason in WORDS]
+    gone = [lost for lost in found if is_removal(lost)]
     assert len({lost.pod for lost in gone}) == len(gone)
-    unlucky = {lost.pod for lost in (*seen, *told) if lost.reason in WORDS and lost.reason not in losses.INTENDED}
+    unlucky = {lost.pod for lost in (*seen, *told) if is_removal(lost) and lost.reason not in losses.INTENDED}
     assert unlucky == {lost.pod for lost in gone if lost.reason not in losses.INTENDED}
     assert {lost.pod for lost in gone} >= set(left)
 

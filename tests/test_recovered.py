@@ -97,13 +97,13 @@ def test_trouble_before_the_image() -> None:
         (5, None, errors.StartError),
         (5, 50, errors.StartError),
         (5, 5, errors.NodeLostError),
-        (0.1, 0.1, None),
+        (0.1, 0.1, errors.NodeLostError),
     ],
 )
 def test_unreadiness_has_its_own_time(
     unready_for: float, node_gone: float | None, error: type[Exception] | None
 ) -> None:
-    """What counts is for how long it has not been Ready, not for how long it runs; a node that is back is forgotten."""
+    """What counts is for how long it has not been Ready, not for how long it runs; of a lost node it counts at once."""
     item = pod(
         "w",
         "worker",

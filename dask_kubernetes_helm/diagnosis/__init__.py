@@ -5,8 +5,8 @@ no waiting mends it; others are shown and awaited.
 
 `pods` and `refusals` know what can be wrong with a pod, and with one that is never made, `images` and `placing` how it
 gets its image and its node, `phases` where it is on its way, and `rollouts` how far a Deployment is; `happenings` reads
-events; `losses` tells why a pod went; `survey` looks at all pods, and `report` is all of it at once. `finding` is what
-is found.
+events; `losses` tells why a pod went, and `accounting` makes one account of it; `survey` looks at all pods, and
+`report` is all of it at once. `finding` is what is found.
 """
 
 from dask_kubernetes_helm.diagnosis.finding import Finding, fold

@@ -1,6 +1,6 @@
-"""Why a worker is gone: by what its pod said last, by events, and by the journal of who scaled.
+"""Why a worker is gone: by what its pod said last, and by events.
 
-Belongs here: reading these, and making one account of them. Never here: watching, or asking for anything.
+Belongs here: reading these. Never here: watching, asking for anything, or whose word counts (accounting.py).
 
 Sources: https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions,
 https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
 from dask_kubernetes_helm import contract, tables
@@ -34,6 +34,8 @@ _DISRUPTIONS = {
     "EvictionByEvictionAPI": EVICTED,
     "TerminationByKubelet": EVICTED,
 }
+#: Reasons of which a pod is lost, not only a container of it.
+LOST_AS_A_WHOLE = {*_DISRUPTIONS.values(), *INTENDED}
 #: Reasons of pods that a kubelet has ended as a whole.
 _FAILURES = {"Evicted": EVICTED, "Preempting": PREEMPTED, "NodeLost": NODE_GONE, "Terminated": NODE_GONE}
 #: Said of a pod that was ended as a whole and does not tell why: where its processes end well meanwhile, a kubelet may
@@ -135,25 +137,38 @@ def removal(pod: Object, now: datetime) -> LostWorker | None:
     """Why a pod goes, by what it says itself; None where it does not."""
     metadata, status = pod["metadata"], pod.get("status", {})
     deleted = happenings.moment(metadata.get("deletionTimestamp"))
-    if is_over(pod) and not deleted:
-        untold = EVICTED if status["phase"] == "Succeeded" else "Error"
-        reason = _FAILURES.get(status.get("reason", ""), status.get("reason") or untold)
-        return _lost(pod, _ended(pod) or now, reason, _unstopped(status.get("message")) or UNTOLD)
-    if not deleted or not _has_run(pod):
+    if deleted and not _has_run(pod):
         return None
-    # Kubernetes adds the time that the pod has to end.
-    asked = deleted - timedelta(seconds=metadata.get("deletionGracePeriodSeconds") or 0)
+    if deleted:  # Kubernetes adds the time that the pod has to end
+        when = deleted - timedelta(seconds=metadata.get("deletionGracePeriodSeconds") or 0)
+    elif is_over(pod):
+        when = _ended(pod) or now
+    else:
+        return None
+    if not deleted and (said := status.get("reason")):
+        reason = _FAILURES.get(said, said)
+        return _lost(pod, when, reason, _unstopped(status.get("message")) or f"the pod ended: {reason}")
     for condition in status.get("conditions", []):
         if condition["type"] == "DisruptionTarget" and condition["status"] == "True":
             reason = _DISRUPTIONS.get(condition.get("reason", ""), EVICTED)
-            return _lost(pod, asked, reason, _unstopped(condition.get("message")) or condition.get("reason", ""))
-    return _lost(pod, asked, DELETED, "somebody has deleted the pod")
+            return _lost(pod, when, reason, _unstopped(condition.get("message")) or condition.get("reason", ""))
+    if deleted:
+        return _lost(pod, when, DELETED, "somebody has deleted the pod")
+    return _lost(pod, when, EVICTED if status["phase"] == "Succeeded" else "Error", UNTOLD)
 
 
 def _has_run(pod: Object) -> bool:
     """Whether there was a worker in it, as far as its status tells: who never was is not lost."""
-    states = [item for item in pod.get("status", {}).get("containerStatuses", []) if item["name"] == contract.WORKER]
-    return not states or any(item.get("restartCount") or happenings.began(item.get("state", {})) for item in states)
+    status = pod.get("status", {})
+    states = [item for item in status.get("containerStatuses", []) if item["name"] == contract.WORKER]
+    if not states:
+        return bool(status.get("phase") != "Pending")
+    return any(
+        item.get("restartCount")
+        or happenings.began(item.get("state", {}))
+        or (item.get("lastState") or {}).get("terminated")
+        for item in states
+    )
 
 
 def with_event(lost: LostWorker, pod: Object, events: Iterable[Object]) -> LostWorker:
@@ -238,53 +253,3 @@ def _owned(lost: LostWorker, events: list[Object], current: set[str]) -> LostWor
     if others and owner not in others:
         return dataclasses.replace(lost, reason=REPLACED, message="a rollout has put another pod in its place")
     return dataclasses.replace(lost, reason=SCALED_DOWN, message="the number of pods was lowered")
-
-
-# One account --------------------------------------------------------------------------------------------
-
-
-def account(
-    seen: Iterable[LostWorker], told: Iterable[LostWorker], journal: Iterable[Mapping[str, Any]] = ()
-) -> LostWorkers:
-    """One entry for each loss, the newest last.
-
-    Parameters
-    ----------
-    seen : iterable of LostWorker
-        What a watch has seen, and what the pods that are there remember.
-    told : iterable of LostWorker
-        What events tell.
-    journal : iterable of mapping
-        As `scaling_history` gives it.
-    """
-    found: dict[tuple[str, datetime | None], LostWorker] = {}
-    for lost in (*told, *seen):
-        key = (lost.pod, None if _is_removal(lost) else lost.when)
-        known = found.get(key)
-        # By whom a pod was displaced stands only in the event, and so may why it was ended.
-        less = known and (lost.message == UNTOLD or lost.reason == known.reason == PREEMPTED)
-        if known is None or (_rank(lost) >= _rank(known) and not less):
-            found[key] = lost
-        else:  # it is seen when, and told why
-            found[key] = dataclasses.replace(known, when=lost.when)
-    for entry in journal:
-        for name in entry.get("left") or ():
-            known = found.get((name, None))
-            if known is None or known.reason in INTENDED:
-                found[name, None] = _by_journal(name, entry, known)
-    return LostWorkers(sorted(found.values(), key=lambda lost: lost.when))
-
-
-def _is_removal(lost: LostWorker) -> bool:
-    return lost.reason in {*_DISRUPTIONS.values(), *INTENDED}
-
-
-def _rank(lost: LostWorker) -> int:
-    """How much a reason tells: that a pod was deleted is true of all."""
-    return (lost.reason != DELETED) + (lost.reason not in INTENDED)
-
-
-def _by_journal(name: str, entry: Mapping[str, Any], known: LostWorker | None) -> LostWorker:
-    when = known.when if known else happenings.moment(entry["time"]) or datetime.fromtimestamp(0, tz=timezone.utc)
-    message = f"{entry.get('why', 'scaled')} by {entry.get('who', 'somebody')}"
-    return LostWorker(name, name, entry.get("group", contract.DEFAULT_GROUP), when, SCALED_DOWN, message)

@@ -173,8 +173,6 @@ def unready(pod: Object, now: datetime, events: Iterable[Object] = ()) -> Findin
     if is_ready(pod) or not statuses or not all(begun):
         return None
     since = max(moment for moment in (*begun, *changed) if moment)
-    if now - since < timedelta(seconds=UNREADY):
-        return None
     name, node = pod["metadata"]["name"], pod["spec"].get("nodeName", "?")
     lost = happenings.newest(events, "Pod", pod, "NodeNotReady")
     if lost and happenings.last(lost) >= since - timedelta(seconds=UNREADY):
@@ -187,6 +185,8 @@ def unready(pod: Object, now: datetime, events: Iterable[Object] = ()) -> Findin
             cause=node,
             object=named(pod),
         )
+    if now - since < timedelta(seconds=UNREADY):
+        return None
     worker = pod["metadata"].get("labels", {}).get(contract.COMPONENT_LABEL) == contract.WORKER
     says = "it is not registered with the scheduler, or is retiring" if worker else "it does not answer"
     return Finding(

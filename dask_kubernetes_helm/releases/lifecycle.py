@@ -22,7 +22,7 @@ from dask_kubernetes_helm.chartvalues import schema
 from dask_kubernetes_helm.chartvalues.values import Layer, merge
 from dask_kubernetes_helm.connections.certificates import Certificates
 from dask_kubernetes_helm.diagnosis import rollouts
-from dask_kubernetes_helm.errors import ApiUnreachableError, HelmClusterError, ReleaseExistsError, StartTimeoutError
+from dask_kubernetes_helm.errors import ApiUnreachableError, ReleaseExistsError, StartTimeoutError
 from dask_kubernetes_helm.helmcli.helm import Helm
 from dask_kubernetes_helm.kubeapi.kube import Kube
 from dask_kubernetes_helm.releases import namesakes, ownership, preflight
@@ -125,8 +125,9 @@ class ManagedRelease(Release):
         try:
             return await asyncio.shield(making)
         except asyncio.CancelledError:
-            with contextlib.suppress(HelmClusterError, asyncio.TimeoutError):
-                self.owner = await deadlines.within(making, _LATE)
+            keep = functools.partial(setattr, self, "owner")
+            with contextlib.suppress(Exception):  # the cancellation is what is to be told
+                keep(await deadlines.within(making, _LATE, drop=keep))
             raise
 
     async def _certify(self, certificates: Certificates | None, owner: ownership.Owner) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from dask_kubernetes_helm import contract, moments
-from dask_kubernetes_helm.diagnosis import Diagnosis, losses
+from dask_kubernetes_helm.diagnosis import Diagnosis, accounting, losses
 from dask_kubernetes_helm.errors import HelmClusterError, KubernetesError
 from dask_kubernetes_helm.kubeapi.kube import Kube
 from dask_kubernetes_helm.reports import inventory, podlogs, timing
@@ -138,7 +138,7 @@ class Sights:
     ) -> losses.LostWorkers:
         """Workers that were lost, by what was seen, by the journal, and by what Kubernetes remembers."""
         remembered, told = (await checkup.Evidence.gather(self.kube, self.name)).lost()
-        return losses.account([*remembered, *seen], told, journal)
+        return accounting.account([*remembered, *seen], told, journal)
 
     @contextlib.contextmanager
     def _concerned(self) -> Iterator[None]:

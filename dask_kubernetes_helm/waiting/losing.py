@@ -91,8 +91,8 @@ class Register:
                 self._add((removed.pod, None), await self._with_event(removed, pod))
 
     async def _with_event(self, lost: losses.LostWorker, pod: Object) -> losses.LostWorker:
-        """The same, asked for where the pod itself does not tell why."""
-        if lost.message != losses.UNTOLD:
+        """The same, asked for where the pod itself does not tell why; of very many the account asks once for all."""
+        if lost.message != losses.UNTOLD or self._told > _TOLD:
             return lost
         try:
             events, _ = await self._kube.snapshot("events", fields=f"involvedObject.name={lost.pod}")

@@ -115,7 +115,7 @@ def _controller_manager(cluster: Settings, programs: Path) -> list[str]:
         f"--service-account-private-key-file={pki / 'sa.key'}",
         f"--root-ca-file={pki / 'ca.crt'}",
         "--use-service-account-credentials",
-        "--kube-api-qps=100",  # what is gone is collected at half of that, whichever tests run beside
+        "--kube-api-qps=100",  # what is gone is collected at that rate, whichever tests run beside
         "--kube-api-burst=200",
         "--controllers=*,-cloud-node-lifecycle-controller,-node-ipam-controller",
         "--leader-elect=false",

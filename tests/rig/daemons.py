@@ -59,7 +59,9 @@ class Daemon:
 
     def start(self) -> None:
         """Start it, unless it runs."""
-        if self.pid():
+        while (pid := self.pid()) and _is_ending(pid):
+            time.sleep(0.01)
+        if pid:
             return
         self.log.parent.mkdir(parents=True, exist_ok=True)
         # nsenter rather than `ip netns exec`, which mounts /sys anew and so hides the cgroups.
@@ -103,17 +105,32 @@ class Daemon:
             return ""
 
 
+def _stat(pid: int) -> list[str]:
+    """What the kernel tells of a process, from its state on; nothing where there is none.
+
+    Source: proc(5), /proc/pid/stat; the state is its field 3.
+    """
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _is_ending(pid: int) -> bool:
+    """Whether it was killed, and only its last threads still end."""
+    return _stat(pid)[:1] == ["Z"]
+
+
 def began(pid: int) -> int | None:
     """When a process began, in clock ticks since boot; None when there is no such process, or only its remains.
 
     One that is killed is a zombie while its other threads still end, and with them its sockets are still open.
     Source: proc(5), /proc/pid/stat, fields 3, 20 and 22.
     """
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
+    fields = _stat(pid)
+    if not fields or (fields[0] == "Z" and int(fields[17]) <= 1):
         return None
-    return None if fields[0] == "Z" and int(fields[17]) <= 1 else int(fields[19])
+    return int(fields[19])
 
 
 def _reap() -> None:
