@@ -23,11 +23,11 @@ print(client.submit(sum, [1, 2]).result(), flush=True)
 time.sleep(1000)
 """
 #: What the template's --death-timeout says, and the most that cleaning up may take then.
-ABSENCE, CLEANING = 60, 60
+ABSENCE, CLEANING = 60, 30
 
 
 def test_five_killed_in_each_mode(namespace: Namespace, image: str) -> None:
-    """Ten processes are killed by -9: 60 s of absence and at most 60 s later no object of any of them is left."""
+    """Ten processes are killed by -9: 60 s of absence and at most 30 s later no object of any of them is left."""
     pod = small_pod(image)
     pod["spec"]["restartPolicy"] = "Never"
     owners = []

@@ -22,9 +22,8 @@ from dask_kubernetes_helm.waiting.trouble import Trouble
 from .conftest import Namespace, fresh_namespace, run, until
 from .workload import WORKERS, workers
 
-#: Seconds in which it is told what Kubernetes knows to be final, 10, and one more, as its events have whole seconds;
-#: what was installed is removed before it is raised.
-TOLD = 11.0
+#: Seconds in which it is told what Kubernetes knows to be final; what was installed is removed before it is raised.
+TOLD = 10.0
 #: Seconds in which what may resolve by itself is told.
 WARNED = 20.0
 #: What Kubernetes says where something is wrong, other than probes and caches that are late.

@@ -16,8 +16,8 @@ from .faults import FORWARD, Proxy
 from .workload import SMALL, connections
 
 CUTS, TASKS = 20, 800
-#: Seconds that a connection may take to be there again once it can be; several times what it takes: others run beside.
-HEALED = 10
+#: Seconds that a connection may take to be there again once it can be; several times what it takes.
+HEALED = 5
 #: Seconds that the API server is away for.
 AWAY = 60
 

@@ -47,7 +47,7 @@ def test_ten_to_two_with_two_hundred_results(ten: HelmCluster, namespace: Namesp
         until(lambda: len(workers(client)) == 2)
         assert [int(value[0]) for value in client.gather(futures)] == list(range(200))
         assert recomputed(client) == 0
-        assert calls["dask-kubernetes-helm"] <= 6  # a list and a watch, twice, and a patch; a quiet watch is reopened
+        assert calls["dask-kubernetes-helm"] <= 5
         (shrunk,) = ten.scaling_history()
     assert (shrunk["from"], shrunk["to"], shrunk["outcome"], len(shrunk["left"])) == (10, 2, "done", 8)
     assert shrunk["calls"] == calls["dask-kubernetes-helm"]

@@ -23,8 +23,8 @@ from .workload import SMALL
 
 pytestmark = pytest.mark.alone
 
-#: Seconds that a call may take beyond its own time; helm is given some of them to end by itself.
-GRACE = 4
+#: Seconds that a call may take beyond its own time.
+GRACE = 2
 #: Seconds that one request may take, and one helm.
 REQUEST, HELM = 3, 3
 #: Seconds for which a scheduler is asked.

@@ -205,7 +205,8 @@ class Shrink:
         """Wait until those that were to leave are gone; who is left because another went is put back into service."""
         # Who has come since whoever patches has last looked was not Ready then, and may go as who was emptied does.
         others = set(facts.in_service(self._scheduler, self.order.group))
-        others &= others if self._counted is None else self._counted
+        if self._counted is not None:
+            others &= self._counted
         fewest, deadline = len(self.leaving), monotonic() + SETTLING
         while monotonic() < deadline:
             present = facts.members(self._scheduler, self.order.group)
